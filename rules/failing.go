@@ -55,6 +55,9 @@ func (s *Set) addFailures(v *view, st State, finished string, entity map[string]
 		v.changes = append(v.changes, Change{Key: key, Value: e.History.Encode(),
 			Expires: st.Now.Add(s.settings.Retention.Entities)})
 	}
+	if key != "" && !e.Running && !st.later {
+		s.noteSeries(v, st, key)
+	}
 }
 
 // tookMS returns how long a run took in milliseconds: by Qase, by its start, or by its end.

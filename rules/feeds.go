@@ -6,7 +6,6 @@ import (
 
 	"qaserelay/rules/event"
 	"qaserelay/rules/flow"
-	"qaserelay/rules/value"
 )
 
 // The events that the relay makes about feeds.
@@ -166,13 +165,5 @@ func (w *waking) postponed(d *Decision) (next time.Time) {
 
 // feedEvent returns the event about a feed.
 func (w *waking) feedEvent(name string, f *flow.Expected, slot *flow.FeedSlot) *event.Event {
-	now := w.state.Now
-	payload := slot.Payload(f, now, w.settings.Location)
-	body := value.JSONText(map[string]any{"event_name": name, "timestamp": int(now.Unix()), "payload": payload,
-		"team_member_id": 0, "project_code": slot.Project})
-	ev, err := event.Parse(slot.Source, []byte(body), now)
-	if err != nil { // the body is made above
-		panic(err)
-	}
-	return ev
+	return w.ownEvent(name, slot.Source, slot.Project, slot.Payload(f, w.state.Now, w.settings.Location))
 }

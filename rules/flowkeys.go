@@ -46,6 +46,9 @@ func (s *Set) FlowKeys(ev *event.Event, keys []string, st State) (more []string,
 			more = append(more, key)
 			if s.usesFailures || s.Asks(ev) {
 				more = append(more, memory.CasesKey(key))
+				if isRunEnd(ev) {
+					more = append(more, memory.SeriesListKey(ev.Source, ev.Project))
+				}
 			}
 		}
 		if isRunEnd(ev) && (s.usesFailures || s.Asks(ev)) {

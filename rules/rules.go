@@ -84,6 +84,7 @@ type Rule struct {
 	Targets     []*Target
 	Active      *Active // nil for always
 	Failures    failures.Shown
+	Summary     *RunSummary // nil unless it is an entry of summaries
 	Timing
 	asks, whenAsks bool // it reads which tests failed, or its condition does; set by [NewSet]
 }
@@ -107,7 +108,7 @@ func NewSet(o Options, rules []*Rule) *Set {
 	indexed := make([]index.Rule, len(rules))
 	for i, r := range rules {
 		r.whenAsks = r.Condition.Reads("failures")
-		s.usesFailures = s.usesFailures || r.Enabled && (r.reads("failures", "trend") || r.unlessAsks())
+		s.usesFailures = s.usesFailures || r.Summary != nil || r.Enabled && (r.reads("failures", "trend") || r.unlessAsks())
 		r.asks = r.Title == nil || r.Body == nil || r.reads("failures")
 		indexed[i] = index.Rule{Condition: r.Condition, Enabled: r.Enabled, Timed: r.hasTiming(), Asks: r.asks,
 			UnlessAsks: r.unlessAsks()}

@@ -14,9 +14,9 @@ import (
 const summaryRest = 14 * 24 * time.Hour
 
 // Armed returns the slots that the rules need without any event, each with its value if it does not exist yet: the
-// summaries that are sent also if nothing has come, and the feeds that are expected from the start.
+// summaries of runs, those that are sent also if nothing has come, and the feeds that are expected from the start.
 func (s *Set) Armed(now time.Time, dry bool) (changes []Change) {
-	changes = s.armedFeeds(now, dry)
+	changes = append(s.armedFeeds(now, dry), s.armedSummaries(now, dry)...)
 	for _, r := range s.rules {
 		g := r.Group
 		if !r.Enabled || g == nil || !g.SendEmpty || g.At == nil || len(g.By) > 0 {
@@ -77,8 +77,12 @@ func (w *waking) passSummary(d *flow.DigestSlot) {
 	}
 }
 
-// summary sends a summary without messages.
+// summary sends a summary without messages, or that of an entry of summaries.
 func (w *waking) summary() {
+	if w.rule != nil && w.rule.Summary != nil {
+		w.runSummary()
+		return
+	}
 	slot, ok := flow.ReadSummary(w.state.get(w.Key))
 	r := w.rule
 	if !ok || r == nil || !r.Enabled || r.Group == nil || !r.Group.SendEmpty || r.Group.At == nil || w.isOld(&slot) {

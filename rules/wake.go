@@ -45,6 +45,7 @@ const (
 	RowOverdue    = "overdue"
 	RowReminder   = "reminder"
 	RowEscalation = "escalation"
+	RowSummary    = "summary"
 	RowDropped    = "dropped" // what a person has dropped unsent
 )
 
@@ -75,6 +76,11 @@ func (s *Set) Needs(w Woken) (n Needs) {
 		n.Keys = append(n.Keys, memory.EntityPrefix+entity)
 	}
 	n.Events = events
+	if name, _ := flow.Parse(w.Key); name.Kind == flow.Summary {
+		if r := s.ruleOf(name.Owner); r != nil && r.Summary != nil {
+			n.Keys = append(n.Keys, memory.SeriesListKey(r.Summary.Source, r.Summary.Project))
+		}
+	}
 	return n
 }
 

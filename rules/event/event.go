@@ -138,12 +138,15 @@ func ParseStored(source string, body, facts []byte, receivedAt time.Time) (*Even
 	return ev, err
 }
 
-// RelayPrefix begins the names of events that the relay makes itself.
-const RelayPrefix = "relay."
+// RelayPrefix and SummaryPrefix begin the names of events that the relay makes itself.
+const (
+	RelayPrefix   = "relay."
+	SummaryPrefix = "summary."
+)
 
 // CheckOutside returns an error for an event that only the relay itself makes.
 func CheckOutside(ev *Event) error {
-	if strings.HasPrefix(ev.Name, RelayPrefix) {
+	if strings.HasPrefix(ev.Name, RelayPrefix) || strings.HasPrefix(ev.Name, SummaryPrefix) {
 		return fmt.Errorf("%q is an event of the relay itself, which is not accepted from outside", value.Shorten(ev.Name, 60))
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 // Limits of a history.
 const (
 	maxRuns         = 20
+	maxOlder        = 300       // runs before those, without their cases
 	MaxHistoryBytes = 256 << 10 // of its encoding; over it, the cases whose last failure is oldest are left out
 	maxText         = 100       // bytes of a title or id
 	maxCases        = 50_000    // that are read
@@ -31,6 +32,7 @@ const (
 // that is not in it has not failed. The zero value is empty.
 type History struct {
 	Runs   []Past // the newest end first
+	Older  []Past // runs before these, only with end, rate and duration
 	cases  map[int64]*series
 	passed IDs // cases that have passed once, as far as they are known
 }
@@ -79,13 +81,17 @@ func (s *series) has(o outcome) bool {
 	return false
 }
 
-// version begins an encoded history.
-const version = 1
+// version begins an encoded history. One of firstVersion has no older runs.
+const (
+	version      = 2
+	firstVersion = 1
+)
 
 // ReadHistory reads the output of Encode. Anything else is an empty history.
 func ReadHistory(data []byte) *History {
 	h, r := &History{cases: map[int64]*series{}}, reader{data: data}
-	if r.byte() != version {
+	form := r.byte()
+	if form != version && form != firstVersion {
 		return h
 	}
 	for range min(r.number(), maxRuns) {
@@ -110,6 +116,9 @@ func ReadHistory(data []byte) *History {
 		for range min(r.number(), uint64(maxIDs-len(h.passed))) {
 			h.passed, next = append(h.passed, next), next+1
 		}
+	}
+	if form == version {
+		h.Older = r.older()
 	}
 	if r.bad || len(r.data) > 0 {
 		return &History{cases: map[int64]*series{}}
@@ -185,7 +194,31 @@ func (h *History) encode() []byte {
 		}
 		out, last = appendText(appendText(out, c.title), c.suite), id
 	}
-	return h.passed.append(out)
+	return h.appendOlder(h.passed.append(out))
+}
+
+// appendOlder appends the older runs.
+func (h *History) appendOlder(out []byte) []byte {
+	out = binary.AppendUvarint(out, uint64(len(h.Older)))
+	for _, r := range h.Older {
+		aborted := uint64(0)
+		if r.Aborted {
+			aborted = 1
+		}
+		for _, n := range []int64{r.FinishedAt, (int64(r.Rate)+1)<<1 | int64(aborted), r.DurationMS} {
+			out = binary.AppendUvarint(out, uint64(max(n, 0)))
+		}
+	}
+	return out
+}
+
+// older reads what appendOlder has written.
+func (r *reader) older() (all []Past) {
+	for range min(r.number(), maxOlder) {
+		end, rate, took := r.number(), r.number(), r.number()
+		all = append(all, Past{FinishedAt: int64(end), Rate: int(rate>>1) - 1, DurationMS: int64(took), Aborted: rate&1 != 0})
+	}
+	return all
 }
 
 // append appends the ids as ranges: of each the distance to the one before, and the length.
@@ -287,9 +320,27 @@ func (h *History) add(run Past) int {
 		at++
 	}
 	if at == maxRuns {
+		h.addOlder(run)
 		return -1
 	}
 	h.Runs = slices.Insert(h.Runs, at, run)
-	h.Runs = h.Runs[:min(len(h.Runs), maxRuns)]
+	if len(h.Runs) > maxRuns {
+		h.addOlder(h.Runs[maxRuns])
+		h.Runs = h.Runs[:maxRuns]
+	}
 	return at
+}
+
+// addOlder adds a run to those before the ones whose cases are kept.
+func (h *History) addOlder(run Past) {
+	run = Past{FinishedAt: run.FinishedAt, Rate: run.Rate, DurationMS: run.DurationMS, Aborted: run.Aborted}
+	at := 0
+	for at < len(h.Older) && h.Older[at].FinishedAt > run.FinishedAt {
+		at++
+	}
+	if at < len(h.Older) && h.Older[at] == run { // it has come twice
+		return
+	}
+	h.Older = slices.Insert(h.Older, at, run)
+	h.Older = h.Older[:min(len(h.Older), maxOlder)]
 }

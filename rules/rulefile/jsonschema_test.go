@@ -141,7 +141,7 @@ func (g *schemaMaker) key(t reflect.Type, path string) js {
 	case "rules[].after":
 		return js{"anyOf": []js{g.value(reflect.TypeFor[time.Duration](), path),
 			g.object(reflect.TypeFor[rulefile.AfterSpec](), path)}}
-	case "rules[].notify", "rules[].after.escalate[].notify", "sources[].expect_every.notify":
+	case "rules[].notify", "rules[].after.escalate[].notify", "sources[].expect_every.notify", "summaries[].notify":
 		return js{"$ref": "#/definitions/notify"}
 	case "tests[].payload", "tests[].given[].payload", "tests[].steps[].payload":
 		return js{"type": "object"}

@@ -35,6 +35,7 @@ func schemaWords() map[string]word {
 		"sources[]":                {required: []string{"name"}},
 		"rules[]":                  {required: []string{"name", "when"}},
 		"tests[]":                  {required: []string{"name"}},
+		"summaries[]":              {required: []string{"name", "at", "project", "notify"}},
 		"rules[].throttle":         {about: "Lets only so many messages through in a window of time.", required: []string{"every"}},
 		"rules[].throttle.every":   {about: "Length of a window, which begins with a message."},
 		"rules[].after":            {about: "Time to wait before the message, such as 4h, or a mapping with wait and more.", required: []string{"wait"}},
@@ -107,6 +108,16 @@ func schemaWords() map[string]word {
 		"sources[].failures.most":        "Failing tests of a run that are read, from 1 to 1000. Default: 1000.",
 		"sources[].failures.reasons":     "false leaves out what comments and stack traces say, and keeps none of it. Default: true.",
 		"sources[].failures.owner_field": "Title of a custom field of cases with the member who looks after a test.",
+
+		"summaries":        "Messages at times of day about the runs of a project since the time before.",
+		"summaries[].name": "Name, for messages, the log and waiting list.",
+		"summaries[].at": "Time of day, or several, in settings.timezone: mon 09:00 is a summary of a week (summary.weekly), " +
+			"09:00 or mon-fri 09:00 one of a day (summary.daily).",
+		"summaries[].source":  "Name of the source. Default: the only one.",
+		"summaries[].project": "Code of the project.",
+		"summaries[].plans":   "Numbers of the plans whose runs count. Default: all runs.",
+		"summaries[].notify":  "Notifiers of the summary.",
+		"summaries[].always":  "true sends it also if no run has ended. Default: false.",
 
 		"people[].name":      "Name to show.",
 		"people[].email":     "Email address in Qase.",

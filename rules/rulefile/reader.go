@@ -23,6 +23,7 @@ type fileSpec struct {
 	Notifiers []yamldoc.Raw           `yaml:"notifiers"`
 	Templates map[string]yamldoc.Text `yaml:"templates"`
 	Rules     []ruleSpec              `yaml:"rules"`
+	Summaries []summarySpec           `yaml:"summaries"`
 	Tests     []testfile.Spec         `yaml:"tests"`
 }
 
@@ -119,7 +120,7 @@ func (d *document) checkIncluded() {
 	for key := range yamldoc.Pairs(d.Root) {
 		if slices.Contains([]string{"settings", "sources", "notifiers"}, key.Value) {
 			d.Report(key, diag.Error, "an included file cannot hold "+key.Value,
-				"move them to the file that includes this one; windows, people, templates, rules and tests may stay")
+				"move them to the file that includes this one; windows, people, templates, rules, summaries and tests may stay")
 		}
 	}
 }

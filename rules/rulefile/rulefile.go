@@ -164,6 +164,7 @@ func Parse(files []yamldoc.File, o Options) (*File, diag.Problems) {
 			"a rule": "{name: …, when: …, notify: […]}", "a notifier": "{name: …, type: …}",
 			"throttle": "{by: [payload.id], every: 10m}", "group": "{by: [project_code], wait: 30s}", "after.repeat": "{every: 4h, at_most: 3}",
 			"failures":                   "{most: 10}",
+			"a summary":                  `{name: qa-week, at: "mon 09:00", project: WEB, notify: […]}`,
 			"an entry of after.escalate": "{after: 12h, notify: [mail]}", "a test": "{name: …, event: run.completed, expect: [{rule: …}]}"}}
 	documents := r.readAll(files)
 
@@ -178,15 +179,16 @@ func Parse(files []yamldoc.File, o Options) (*File, diag.Problems) {
 	parsed := parseRules(documents, table, c)
 	checkFormerNames(documents, parsed)
 	feeds, ofFeeds := parseFeeds(documents, table, c)
-	if len(parsed) == 0 && len(documents) > 0 && r.yaml.Problems.Err() == nil {
+	implicit := append(parseSummaries(documents, sources, table, c), ofFeeds...)
+	if len(parsed) == 0 && len(implicit) == 0 && len(documents) > 0 && r.yaml.Problems.Err() == nil {
 		documents[0].Report(nil, diag.Warning, "there are no rules, so nothing will ever be sent", "add rules:")
 	}
 	set := rules.NewSet(rules.Options{
 		Settings: settings, People: directory, UsesPrevious: c.usesPrevious, PlainText: c.plainText(o.Kinds), Mask: maskOf(notifiers, o.Kinds),
 		Refuse: refuseOf(notifiers, o.Kinds), Closes: closesOf(notifiers, o.Kinds), Room: roomOf(notifiers, o.Kinds),
 		Feeds: feeds,
-	}, rulesOf(append(ofFeeds, parsed...)))
-	warnOfFeeds(documents, set, feeds, rulesOf(append(ofFeeds, parsed...)))
+	}, rulesOf(append(implicit, parsed...)))
+	warnOfFeeds(documents, set, feeds, rulesOf(append(implicit, parsed...)))
 	config := &Config{Settings: settings, Sources: sources, Notifiers: notifiers, Rules: set}
 	tests := parseTests(documents, config, table)
 	places := placesOf(table)

@@ -277,16 +277,23 @@ func (p *ruleParser) times(spec *groupSpec) *window.Times {
 	for _, t := range spec.Times {
 		texts = append(texts, t.S)
 	}
+	return p.parseTimes(texts, zone, "group.at", func(index int) *yaml.Node {
+		if 0 <= index && index < len(spec.Times) && spec.Times[index].Node != nil {
+			return spec.Times[index].Node
+		}
+		return yamldoc.ValueOf(spec.At.Node, "at")
+	})
+}
+
+// parseTimes reads times of day. It returns nil for faulty ones, which it reports at their nodes.
+func (p *ruleParser) parseTimes(texts []string, zone *time.Location, what string, node func(index int) *yaml.Node) *window.Times {
 	times, faults := window.ParseTimes(texts, zone)
 	for _, f := range faults {
-		at := yamldoc.ValueOf(spec.At.Node, "at")
-		if f.Index < len(spec.Times) && spec.Times[f.Index].Node != nil {
-			at = spec.Times[f.Index].Node
-		}
+		at := node(f.Index)
 		if len(strings.Fields(at.Value)) == 5 && strings.Contains(at.Value, "*") {
 			f.Message = fmt.Sprintf("%q is a cron expression", at.Value)
 		}
-		p.d.Report(at, diag.Error, "group.at: "+f.Message, f.Hint)
+		p.d.Report(at, diag.Error, what+": "+f.Message, f.Hint)
 	}
 	if len(faults) > 0 {
 		return nil

@@ -424,7 +424,7 @@ func notifyEntry(n *yaml.Node) string {
 // ItemName names an item of a list for people, such as "a rule".
 func ItemName(list string) string {
 	items := map[string]string{
-		"rules": "a rule", "notifiers": "a notifier", "sources": "a source", "people": "a person", "tests": "a test",
+		"rules": "a rule", "notifiers": "a notifier", "sources": "a source", "people": "a person", "tests": "a test", "summaries": "a summary",
 		"expect": "an expectation", "given": "an earlier event",
 	}
 	if item, known := items[list]; known {

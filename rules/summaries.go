@@ -1,0 +1,142 @@
+package rules
+
+import (
+	"slices"
+	"time"
+
+	"qaserelay/rules/event"
+	"qaserelay/rules/failures"
+	"qaserelay/rules/flow"
+	"qaserelay/rules/flow/window"
+	"qaserelay/rules/memory"
+	"qaserelay/rules/value"
+)
+
+// The events that the relay makes about the runs of a project in a day or a week.
+const (
+	DailySummary  = "summary.daily"
+	WeeklySummary = "summary.weekly"
+)
+
+// RunSummary makes a rule one of summaries: at its times the relay makes an event about the runs of a project.
+type RunSummary struct {
+	Name            string
+	At              *window.Times
+	Times           []string // At as it is written, with its time zone
+	Weekly          bool     // At is one time a week
+	Source, Project string
+	Plans           []string // ids; none means all runs
+	Always          bool     // it is sent also if no run has ended
+}
+
+// Event returns the name of the event.
+func (s *RunSummary) Event() string {
+	if s.Weekly {
+		return WeeklySummary
+	}
+	return DailySummary
+}
+
+// has reports whether runs of a series belong to the summary.
+func (s *RunSummary) has(one *memory.Series) bool {
+	return len(s.Plans) == 0 || slices.Contains(s.Plans, one.Plan)
+}
+
+// period returns the last period that has ended by now: from the time before to the last one, which is not before due.
+func (s *RunSummary) period(due, now time.Time) (from, to time.Time) {
+	to = due
+	for next := s.At.Next(to); !next.After(now); next = s.At.Next(to) {
+		to = next
+	}
+	from = s.At.Next(to.AddDate(0, 0, -15))
+	for next := s.At.Next(from); next.Before(to); next = s.At.Next(from) {
+		from = next
+	}
+	return from, to
+}
+
+// armedSummaries returns the slots of the entries of summaries. One whose times have changed has another slot.
+func (s *Set) armedSummaries(now time.Time, dry bool) (changes []Change) {
+	for _, r := range s.rules {
+		if r.Summary == nil || !r.Enabled {
+			continue
+		}
+		name := flow.Name{Dry: dry, Kind: flow.Summary, Owner: r.Name, Hash: flow.Hash(r.Summary.Times...)}
+		slot := flow.SummarySlot{Since: now.UnixMilli(), Source: r.Summary.Source, Project: r.Summary.Project,
+			Due: r.Summary.At.Next(now).UnixMilli()}
+		if len(r.Targets) > 0 {
+			slot.Notifier = r.Targets[0].Notifier
+		}
+		changes = append(changes, Change{Key: name.Key(), Value: flow.Encode(slot), Due: slot.DueAt()})
+	}
+	return changes
+}
+
+// runSummary sends what became of the runs of a project. A period that was missed is reported once, and of several only
+// the last.
+func (w *waking) runSummary() {
+	slot, ok := flow.ReadSummary(w.state.get(w.Key))
+	of := w.rule.Summary
+	if !ok || !w.rule.Enabled || w.name.Hash != flow.Hash(of.Times...) {
+		w.end()
+		return
+	}
+	from, to := of.period(slot.DueAt(), w.state.Now)
+	if w.Flush && w.state.Now.Before(slot.DueAt()) { // what is known of the present period
+		from, to = of.period(slot.DueAt(), slot.DueAt())
+		to = w.state.Now
+	} else {
+		slot.Since, slot.Due = to.UnixMilli(), of.At.Next(w.state.Now).UnixMilli()
+	}
+	slot.Source, slot.Project = of.Source, of.Project
+	payload, runs := w.summaryPayload(from, to)
+	if runs > 0 || of.Always || w.Flush {
+		ev := w.ownEvent(of.Event(), of.Source, of.Project, payload)
+		st := w.state
+		st.later = false
+		*w.decision = w.Decide(ev, st)
+		w.decision.Row = rowOf(RowSummary, ev)
+	}
+	w.move(slot, slot.DueAt(), time.Time{})
+}
+
+// summaryPayload returns the payload of a summary, from the histories of the project's series.
+func (w *waking) summaryPayload(from, to time.Time) (payload map[string]any, runs int) {
+	of := w.rule.Summary
+	s := failures.Period{Project: of.Project, QaseURL: w.settings.QaseURL, From: from, To: to, Location: w.settings.Location}
+	for _, one := range memory.ReadSeries(w.state.get(memory.SeriesListKey(of.Source, of.Project))) {
+		if of.has(&one) {
+			s.Series = append(s.Series, failures.Ran{Title: one.Title, Environment: one.Environment,
+				History: failures.ReadHistory(w.state.get(one.Key))})
+		}
+	}
+	payload, runs = s.Payload()
+	payload["summary"], payload["source"] = of.Name, of.Source
+	return payload, runs
+}
+
+// ownEvent returns an event that the relay makes about a project.
+func (w *waking) ownEvent(name, source, project string, payload map[string]any) *event.Event {
+	body := value.JSONText(map[string]any{"event_name": name, "timestamp": int(w.state.Now.Unix()), "payload": payload,
+		"team_member_id": 0, "project_code": project})
+	ev, err := event.Parse(source, []byte(body), w.state.Now)
+	if err != nil { // the body is made above
+		panic(err)
+	}
+	return ev
+}
+
+// noteSeries adds the series of a run that has ended to those of its project, from which summaries are made.
+func (s *Set) noteSeries(v *view, st State, key string) {
+	entity, _ := v.vars["entity"].(map[string]any)
+	plan, _ := entity["plan"].(map[string]any)
+	title, _ := plan["title"].(string)
+	const day = 24 * 60 * 60
+	one := memory.Series{Key: key, Plan: event.IDText(plan["id"]), Title: title,
+		Environment: value.PlainText(entity["environment"]), Day: st.Now.Unix() / day}
+	list := memory.SeriesListKey(v.event.Source, v.event.Project)
+	kept := s.settings.Retention.Entities
+	if changed := memory.AddSeries(st.get(list), one, st.Now.Add(-kept).Unix()/day); changed != nil {
+		v.changes = append(v.changes, Change{Key: list, Value: changed, Expires: st.Now.Add(kept)})
+	}
+}
