@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 
@@ -40,7 +41,11 @@ func (u uniqueNames) check(d *document, name yamldoc.Text, at *yaml.Node, what s
 // add reports a name that is taken.
 func (u uniqueNames) add(d *document, name yamldoc.Text, what string) {
 	if first, taken := u.first[name.S]; taken {
-		d.Report(name.Node, diag.Error, fmt.Sprintf("two %ss are named %q", what, name.S), "the first is at "+first)
+		several := what + "s"
+		if stem, ends := strings.CutSuffix(what, "y"); ends {
+			several = stem + "ies"
+		}
+		d.Report(name.Node, diag.Error, fmt.Sprintf("two %s are named %q", several, name.S), "the first is at "+first)
 		return
 	}
 	u.first[name.S] = fmt.Sprintf("%s:%d", d.Name, name.Node.Line)

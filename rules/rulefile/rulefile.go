@@ -179,7 +179,7 @@ func Parse(files []yamldoc.File, o Options) (*File, diag.Problems) {
 	parsed := parseRules(documents, table, c)
 	checkFormerNames(documents, parsed)
 	feeds, ofFeeds := parseFeeds(documents, table, c)
-	implicit := append(parseSummaries(documents, sources, table, c), ofFeeds...)
+	implicit := append(parseSummaries(documents, sources, ruleParser{notifiers: table, compiler: c}, parsed), ofFeeds...)
 	if len(parsed) == 0 && len(implicit) == 0 && len(documents) > 0 && r.yaml.Problems.Err() == nil {
 		documents[0].Report(nil, diag.Warning, "there are no rules, so nothing will ever be sent", "add rules:")
 	}

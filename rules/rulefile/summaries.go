@@ -34,7 +34,7 @@ type summarySpec struct {
 const summarySuffix = "-summary"
 
 // parseSummaries reads summaries: each entry makes a rule.
-func parseSummaries(documents []*document, sources []rules.Source, notifiers notifierTable, c *compiler) (all []RuleSource) {
+func parseSummaries(documents []*document, sources []rules.Source, p ruleParser, parsed []RuleSource) (all []RuleSource) {
 	names := uniqueNames{pattern: plainName, first: map[string]string{}}
 	for _, d := range documents {
 		for i := range d.spec.Summaries {
@@ -43,13 +43,22 @@ func parseSummaries(documents []*document, sources []rules.Source, notifiers not
 				continue
 			}
 			names.check(d, spec.Name, spec.At.Node, "summary")
-			p := &ruleParser{d: d, notifiers: notifiers, compiler: c}
+			p.d = d
 			if rule := p.summary(spec, sources); rule != nil {
+				if isTaken(parsed, rule.Name) {
+					d.Report(spec.Name.Node, diag.Error, fmt.Sprintf("the rule of this summary is named %q, as another rule is",
+						rule.Name), "rename one of them")
+				}
 				all = append(all, *rule)
 			}
 		}
 	}
 	return all
+}
+
+// isTaken reports whether a rule has a name.
+func isTaken(parsed []RuleSource, name string) bool {
+	return slices.ContainsFunc(parsed, func(r RuleSource) bool { return r.Name == name })
 }
 
 // summary reads an entry of summaries. It returns nil for a faulty one, which it reports.
