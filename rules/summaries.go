@@ -83,7 +83,7 @@ func (w *waking) runSummary() {
 	}
 	from, to := of.period(slot.DueAt(), w.state.Now)
 	if w.Flush && w.state.Now.Before(slot.DueAt()) { // what is known of the present period
-		from, to = of.period(slot.DueAt(), slot.DueAt())
+		from, _ = of.period(slot.DueAt(), slot.DueAt())
 		to = w.state.Now
 	} else {
 		slot.Since, slot.Due = to.UnixMilli(), of.At.Next(w.state.Now).UnixMilli()
