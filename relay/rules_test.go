@@ -344,7 +344,7 @@ func eventAfterADay(s *scene) {
 func waitsOfAnOutage(s *scene) {
 	const runs, ended = 50, 45
 	cfg := s.load(waits)
-	cfg.Settings.CatchUp = 5 * time.Minute
+	cfg.Settings.CatchUp = 90 * time.Second // less than what counts as a jump of the clock
 	e := s.start(cfg)
 	for run := range runs {
 		s.send(e, "started", run)
@@ -366,10 +366,10 @@ func waitsOfAnOutage(s *scene) {
 	for run := range ended {
 		s.send(e, "completed", run)
 	}
-	s.advance(4 * time.Minute)
+	s.advance(80 * time.Second)
 	s.send(e, "started", 1000)
 	s.arrive()
-	s.advance(time.Minute)
+	s.advance(10 * time.Second)
 	var want []string
 	for run := ended; run < runs; run++ {
 		want = append(want, fmt.Sprint(run, " started"))

@@ -63,8 +63,11 @@ func arrivals(t *testing.T, config *rulefile.File, body []byte) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if whole, err := json.Marshal(n.FullBody()); n.Notifier == "http" &&
-			(err != nil || !bytes.Contains(sent, bytes.ReplaceAll(whole, []byte(`\u003e`), []byte(">")))) {
+		var whole bytes.Buffer
+		enc := json.NewEncoder(&whole)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(n.FullBody()); n.Notifier == "http" &&
+			(err != nil || !bytes.Contains(sent, bytes.TrimSpace(whole.Bytes()))) {
 			t.Errorf("the body is not the one that rules speak of: %s", sent)
 		}
 		fmt.Fprintf(&out, "=== %s\n\n%s\n\n", n.Notifier, legible(t, n.Notifier, sent))
