@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -90,6 +91,20 @@ func newAskingWorld(t *testing.T, args ...string) *askingWorld {
 	t.Cleanup(receiver.Close)
 	w.dir = filepath.Dir(writeRules(t, strings.NewReplacer("QASE", w.qase.URL, "RECEIVER", receiver.URL).Replace(askingRules)))
 	return w
+}
+
+// waitFor sets how long an event waits for the names of its failing tests.
+func (w *askingWorld) waitFor(t *testing.T, wait string) {
+	t.Helper()
+	file := filepath.Join(w.dir, "rules.yaml")
+	text, err := os.ReadFile(file)
+	if err == nil {
+		text = bytes.Replace(text, []byte("api_token:"), []byte("failures: {wait: "+wait+"}, api_token:"), 1)
+		err = os.WriteFile(file, text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // start starts the relay.
@@ -229,8 +244,9 @@ func TestKilledBetweenAnswerAndDecisionAnEventIsDecidedOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newAskingWorld(t, args(t)...)
-			hold := make(chan struct{})
-			w.api.Trouble(standin.Trouble{Hold: hold})
+			w.waitFor(t, "5m")
+			w.api.Trouble(standin.Trouble{Path: "/v1/result", // they come in late
+				Body: `{"status":true,"result":{"total":0,"filtered":0,"count":0,"entities":[]}}`})
 			p := w.start(t)
 			id := w.end(t, 1)
 			w.asked(t)
@@ -244,7 +260,6 @@ func TestKilledBetweenAnswerAndDecisionAnEventIsDecidedOnce(t *testing.T) {
 				"decided at the latest", "1 event", id)
 			p.kill()
 			w.api.Trouble()
-			close(hold)
 			p = w.start(t)
 			wants(t, "the message", w.await(t, "new", 1).Body, "Pay by card (reason 31)", "Log out (reason 40)")
 			w.end(t, 2)
