@@ -227,7 +227,8 @@ func disabledRule(s *scene) {
 	e := s.start(s.load(gathering))
 	s.send(e, "completed", 1)
 	s.send(e, "completed", 2)
-	e.Reload(s.load(strings.Replace(gathering, "- name: gathers", "- name: gathers\n    enabled: false", 1)))
+	e.stop() // a reload could come in the middle of a turn, which goes on with the rules that it began with
+	e = s.start(s.load(strings.Replace(gathering, "- name: gathers", "- name: gathers\n    enabled: false", 1)))
 	s.advance(time.Minute)
 	var ds []store.Delivery
 	s.until("a delivery", func() bool {
