@@ -86,9 +86,11 @@ func (e *Engine) askFor(cfg *config.Config, p *pendingEvent, w *awaited, get fun
 		w.event.Named = now.Add(namesWait).UnixMilli()
 	}
 	s := q.Source
-	failed := event.Int(p.event.Payload["failed"])
-	st := rules.State{Now: now, Get: get, Facts: p.facts}
-	if s.Failures.Off || !cfg.Rules.Asks(p.event) || failed == 0 && !cfg.Rules.WasRed(p.event, st) {
+	if s.Failures.Off || s.Failures.Wait == 0 || !cfg.Rules.Asks(p.event) {
+		return
+	}
+	failed, st := event.Int(p.event.Payload["failed"]), rules.State{Now: now, Get: get, Facts: p.facts}
+	if failed == 0 && complete && !cfg.Rules.WasRed(p.event, st) { // without its names, its series is not known yet
 		return
 	}
 	until := now.Add(s.Failures.Wait)

@@ -233,6 +233,51 @@ func TestAnotherRelayTakesOverWhatWaits(t *testing.T) {
 	})
 }
 
+func TestAfterTheDeadlineAnEventIsDecidedAtTheStartAndSaysWhatIsNotKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := memory.New()
+		first, _ := newAwaiting(t, &slowAPI{takes: time.Hour}, func(o *Options) { o.Store = shared })
+		id := first.end(t, "7", "a")
+		if err := first.stop(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		second, then := newAwaiting(t, &slowAPI{takes: time.Hour}, func(o *Options) { o.Store = shared })
+		second.memory = shared
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if titles := then.Titles(); !slices.Contains(titles, "a: no names") {
+			t.Errorf("arrived %q", titles)
+		}
+		stored, _ := shared.Event(t.Context(), id)
+		if f := failures.ReadFacts(stored.Facts); f == nil || f.Run.Failed != 3 ||
+			f.Run.Error != "the Qase API did not answer in 20 s" {
+			t.Errorf("facts: %s", stored.Facts)
+		}
+	})
+}
+
+func TestAGreenRunOfAnUnknownSeriesIsAskedAboutToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, got := newAwaiting(t, &slowAPI{takes: time.Second, complete: 1})
+		ev := runEnded(t, "run.completed", "7", "", 0)
+		delete(ev.Payload, "title")
+		receipt, err := r.Accept(t.Context(), ev)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		arrived(t, got, "", ": 1 names, complete: true")
+		if kept := r.stored(t, receipt.ID); kept != "now matched, names matched, 1 results" {
+			t.Errorf("kept: %s", kept)
+		}
+		if _, err := r.Accept(t.Context(), runEnded(t, "run.completed", "8", "Nightly", 0)); err != nil {
+			t.Fatal(err)
+		}
+		arrived(t, got, "", ": 1 names, complete: true", "Nightly", "Nightly: no names") // a series that was never red
+	})
+}
+
 func TestTheTitleOfAnEntityIsWaitedForBriefly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, got := newAwaiting(t, &slowAPI{takes: 3 * time.Second, complete: 1})
@@ -274,7 +319,7 @@ func TestAPersonDecidesAnEventThatWaits(t *testing.T) {
 			}
 			if drop {
 				arrived(t, got, "a")
-				if kept := r.stored(t, id); kept != "now matched, names dropped" {
+				if kept := r.stored(t, id); kept != "now matched, names dropped, 0 results" {
 					t.Errorf("kept: %s", kept)
 				}
 				return

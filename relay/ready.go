@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"qaserelay/relay/store"
 )
@@ -12,8 +13,9 @@ import (
 // readySlots are slots that can be fired before they are due: what their events wait for is there. Its methods may be
 // called from many goroutines.
 type readySlots struct {
-	mu   sync.Mutex
-	keys []string
+	mu    sync.Mutex
+	keys  []string
+	known map[string]bool
 }
 
 // add adds slots that are not among them.
@@ -21,8 +23,12 @@ func (r *readySlots) add(keys ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, key := range keys {
-		if !slices.Contains(r.keys, key) {
+		if !r.known[key] {
 			r.keys = append(r.keys, key)
+			if r.known == nil {
+				r.known = map[string]bool{}
+			}
+			r.known[key] = true
 		}
 	}
 }
@@ -33,6 +39,9 @@ func (r *readySlots) take(most int) (keys []string) {
 	defer r.mu.Unlock()
 	n := min(most, len(r.keys))
 	keys, r.keys = r.keys[:n:n], r.keys[n:]
+	for _, key := range keys {
+		delete(r.known, key)
+	}
 	return keys
 }
 
@@ -42,12 +51,13 @@ func (e *Engine) slotReady(key string) {
 	e.waker.look()
 }
 
-// fireReady fires the slots that are ready. It reports whether some are left for another try.
-func (e *Engine) fireReady(ctx context.Context) (again bool) {
+// fireReady fires the slots that are ready. It returns after which time those that are left are tried again, or 0 if none
+// is left.
+func (e *Engine) fireReady(ctx context.Context) (rest time.Duration) {
 	for ctx.Err() == nil {
 		keys := e.waker.ready.take(turnSlots)
 		if len(keys) == 0 {
-			return false
+			return 0
 		}
 		busy, err := false, e.checkCapacity()
 		if err == nil {
@@ -55,10 +65,15 @@ func (e *Engine) fireReady(ctx context.Context) (again bool) {
 		}
 		if err != nil || busy {
 			e.waker.ready.add(keys...)
-			return true
+		}
+		switch {
+		case err != nil:
+			return retryRest
+		case busy:
+			return busyRest
 		}
 	}
-	return false
+	return 0
 }
 
 // fireOnly fires some slots, one by one if the store cannot keep what they make together.

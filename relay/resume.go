@@ -14,6 +14,7 @@ import (
 	"qaserelay/rules/event"
 	"qaserelay/rules/failures"
 	"qaserelay/rules/flow"
+	"qaserelay/rules/value"
 )
 
 // resumed is what became of an event that has waited, in one turn.
@@ -59,6 +60,10 @@ func (t *turn) resume(s *store.Slot, get func(string) ([]byte, error), out *fire
 			return f, nil
 		}
 		final = final || t.ask != nil
+		if final && first.Results && (r.facts == nil || r.facts.Run == nil) {
+			waited := min(r.waited, first.UntilAt().Sub(first.SinceAt()))
+			r.facts = r.facts.WithRun(unanswered(r.event, waited))
+		}
 		if final, err = t.decideStored(&f, stored, undecided{first, final, get}, out); err != nil {
 			return f, err
 		}
@@ -86,6 +91,12 @@ func known(stored *store.StoredEvent, asked *failures.Facts) *failures.Facts {
 		all.Member = before.Member
 	}
 	return &all
+}
+
+// unanswered is what is known of the results of a run if nothing has come for so long.
+func unanswered(ev *event.Event, waited time.Duration) *failures.Run {
+	return &failures.Run{Failed: event.Int(ev.Payload["failed"]),
+		Error: "the Qase API did not answer in " + value.HumanDuration(waited)}
 }
 
 // isReady reports whether rules can decide about an event now, and whether all can.
@@ -134,7 +145,8 @@ type undecided struct {
 
 // decideStored decides about a stored event: all rules that have not decided yet, or those that do not wait. It reports
 // whether no rule is left.
-func (t *turn) decideStored(f *store.Firing, stored *store.StoredEvent, u undecided, out *firedSlot) (final bool, err error) {
+func (t *turn) decideStored(f *store.Firing, stored *store.StoredEvent, u undecided, out *firedSlot) (
+	final bool, err error) {
 	w, final := u.WaitingEvent, u.final
 	var before rules.Decision
 	if w.Partly {
@@ -165,7 +177,8 @@ func (t *turn) decideStored(f *store.Firing, stored *store.StoredEvent, u undeci
 	if t.ask != nil && t.ask.Drop {
 		drop(&d)
 	}
-	out.results = slices.DeleteFunc(slices.Clone(d.Results), func(r rules.Result) bool { return r.Outcome == rules.Awaiting })
+	out.results = slices.DeleteFunc(slices.Clone(d.Results),
+		func(r rules.Result) bool { return r.Outcome == rules.Awaiting })
 	merged := before.Merge(d)
 	merged.Waits = !final
 	if f.Decisions, err = json.Marshal(merged); err != nil {
@@ -218,10 +231,7 @@ func (t *turn) settleResumed(out *firedSlot) {
 	if r.next {
 		t.slotReady(r.slot)
 	}
-	if r.event == nil {
-		return
-	}
-	if len(out.results) == 0 {
+	if r.event == nil || len(out.results) == 0 {
 		return
 	}
 	id, _ := store.ParseID(r.id)

@@ -104,14 +104,14 @@ func (e *Engine) wakeAll(ctx context.Context) {
 		w.next.Store(math.MaxInt64) // a slot that is stored from now on is looked at
 		again := e.fireReady(ctx)
 		next, rest := e.fireDue(ctx), maxRest
-		if again {
-			rest = busyRest
-		}
 		if e.Store.Notifications() != nil && !next.IsZero() {
 			rest = sharedRest
 		}
 		if !next.IsZero() {
 			rest = max(0, min(rest, next.Sub(e.Now())+time.Millisecond))
+		}
+		if again > 0 {
+			rest = min(rest, again)
 		}
 		w.next.Store(e.Now().Add(rest).UnixMilli())
 		w.rest(ctx, rest)
