@@ -213,8 +213,13 @@ func (a asks) Results(ctx context.Context, ev *event.Event) (*failures.Run, map[
 	if s == nil || s.Failures.Off {
 		return nil, nil, 0
 	}
-	return a.qase.Results(ctx, qaseapi.RunQuery{Source: s, Project: ev.Project, RunID: ev.EntityID(),
-		Failed: event.Int(ev.Payload["failed"]), Event: ev})
+	return a.qase.Results(ctx, runQuery(s, ev))
+}
+
+// runQuery returns the question which tests failed in the run of an event.
+func runQuery(s *rules.Source, ev *event.Event) qaseapi.RunQuery {
+	return qaseapi.RunQuery{Source: s, Project: ev.Project, RunID: ev.EntityID(),
+		Failed: event.Int(ev.Payload["failed"]), Event: ev}
 }
 
 // askAgainWait is how long a replay waits for answers about one event.
@@ -227,6 +232,9 @@ func (e *Engine) factsOf(ctx context.Context, ev *event.Event, again bool) *fail
 	if stored != nil && !again {
 		return stored
 	}
+	if s := sourceOf(e.Config(), ev); again && s != nil {
+		e.qase.Anew(runQuery(s, ev))
+	}
 	brief, cancel := context.WithTimeout(ctx, namesWait)
 	defer cancel()
 	entity, member := asks{e}.Names(brief, ev)
@@ -236,7 +244,7 @@ func (e *Engine) factsOf(ctx context.Context, ev *event.Event, again bool) *fail
 		defer cancel()
 		run, more, _ := asks{e}.Results(long, ev)
 		facts.Run, facts.Entity = run, asker.Merged(entity, more)
-		if stored != nil && stored.Run != nil && (run == nil || !run.Known) { // what was known stays
+		if stored != nil && stored.Run != nil && (run == nil || stored.Run.Known && !run.Known) { // what was known stays
 			facts.Run = stored.Run
 		}
 	}

@@ -230,8 +230,12 @@ func TestAMessageNamesWhichTestsFailedAndWhichAreNew(t *testing.T) {
 	})
 	w.run(t, "events", "replay", id)
 	wants(t, "the replay", w.await(t, "new", 3).Body, "reason 25")
+	w.api.Trouble(standin.Trouble{Status: http.StatusInternalServerError})
 	w.run(t, "events", "replay", "--ask-again", id)
-	wants(t, "the replay that asks again", w.await(t, "new", 4).Body, "another reason")
+	wants(t, "the replay that has no answer", w.await(t, "new", 4).Body, "reason 25")
+	w.api.Trouble()
+	w.run(t, "events", "replay", "--ask-again", id) // at once, within the pause after the error
+	wants(t, "the replay that asks again", w.await(t, "new", 5).Body, "another reason")
 }
 
 // TestKilledBetweenAnswerAndDecisionAnEventIsDecidedOnce kills the relay while an event waits for the names.

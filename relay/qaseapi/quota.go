@@ -150,7 +150,7 @@ func (c *Client) pause(s *rules.Source, project string, r rest) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	q, now := c.quota(s), c.now()
-	line := []any{"source", s.Name, "error", r.why, "pause", r.until.Sub(now)}
+	line := []any{"source", s.Name, "error", r.why, "pause", r.until.Sub(now).Round(time.Second)}
 	if project == "" {
 		if q.rest.failure(now) != nil && !q.rest.until.Before(r.until.Add(-time.Second)) {
 			return // requests in flight fail alike

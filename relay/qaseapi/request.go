@@ -11,6 +11,7 @@ import (
 
 	"qaserelay/notifiers/redact"
 	"qaserelay/rules"
+	"qaserelay/rules/value"
 )
 
 const (
@@ -161,7 +162,7 @@ func exchange[T any](c *Client, r request, read func(stream) (T, error)) (result
 func (c *Client) unreachable(ctx context.Context, err error) *failure {
 	f := &failure{cause: away, again: errorPause}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		f.said = fmt.Sprintf("the Qase API did not answer within %s", c.Timeout)
+		f.said = fmt.Sprintf("the Qase API did not answer within %s", value.HumanDuration(c.Timeout))
 		return f
 	}
 	f.said, f.detail = "the Qase API cannot be reached", shortNetworkError(err)

@@ -54,7 +54,7 @@ func (c *Client) Results(ctx context.Context, q RunQuery) (run *failures.Run, en
 			r.run, r.entity = &kept, before.entity
 		}
 	}
-	r.run.Requests, r.run.WaitedMS = p.budget.used(), c.now().Sub(p.started).Milliseconds()
+	r.run.Requests, r.run.WaitedMS = p.budget.used(), r.waited().Milliseconds()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if r.gone {
@@ -66,6 +66,22 @@ func (c *Client) Results(ctx context.Context, q RunQuery) (run *failures.Run, en
 		c.rounds.drop(key)
 	}
 	return r.run, r.entity, r.again
+}
+
+// Anew lets the next question about a run go out as if it was the first one, for a person who asks: what earlier ones brought
+// is forgotten, and pauses after them end, except one that Qase has asked for.
+func (c *Client) Anew(q RunQuery) {
+	key := event.JoinKey(q.Source.Name, q.Project, q.RunID)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.progress.drop(key)
+	c.rounds.drop(key)
+	c.small.drop("gone:" + key)
+	quota := c.quota(q.Source)
+	if quota.rest != nil && quota.rest.why.cause != limited {
+		quota.rest = nil
+	}
+	delete(quota.projects, q.Project)
 }
 
 // budget counts the requests about one run. Nil is without a limit.
@@ -193,7 +209,7 @@ func (r *round) fail(ctx context.Context, f *failure) {
 	case f.cause == cut:
 		f = &failure{cause: away, said: f.said, again: r.later()}
 	case f.cause == giveUp:
-		waited := max(r.c.now().Sub(r.progress.started).Round(time.Second), time.Second)
+		waited := max(r.waited().Round(time.Second), time.Second)
 		f = &failure{cause: away, said: fmt.Sprintf("the Qase API did not answer in %s", value.HumanDuration(waited)), again: r.later()}
 	}
 	r.run.Error, r.again = f.said, f.again
@@ -205,6 +221,15 @@ func (r *round) fail(ctx context.Context, f *failure) {
 	default:
 		r.run.Cause = failures.CauseAway
 	}
+}
+
+// waited returns how long the event has waited for the names, also before a restart of the relay.
+func (r *round) waited() time.Duration {
+	since := r.progress.started
+	if ev := r.q.Event; ev != nil && ev.ReceivedAt.Before(since) {
+		since = ev.ReceivedAt
+	}
+	return r.c.now().Sub(since)
 }
 
 // hasProject reports whether the project of a run that Qase does not have is there. A doubt is a yes.

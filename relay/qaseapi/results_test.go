@@ -441,12 +441,41 @@ func TestAnAPIThatDoesNotAnswerRestsTheSource(t *testing.T) {
 	defer close(hold)
 	b.Timeout = 10 * time.Millisecond
 	b.api.Trouble(standin.Trouble{Hold: hold})
-	if run, again := b.results(2); run.Error != "the Qase API did not answer within 10ms" || again != errorPause {
+	if run, again := b.results(2); !strings.HasPrefix(run.Error, "the Qase API did not answer within ") || again != errorPause {
 		t.Errorf("run %+v, again %s", run, again)
 	}
 	asked := len(b.api.Requests())
 	if run, again := b.results(2); len(b.api.Requests()) != asked || again != errorPause || run.Outcome() != "none" {
 		t.Errorf("run %+v, again %s", run, again)
+	}
+}
+
+func TestAPersonWhoAsksAnewDoesNotWaitForAPause(t *testing.T) {
+	for status, asksAtOnce := range map[int]bool{500: true, 401: true, 403: true, 404: true, 429: false} {
+		b := newBench(t, shop())
+		b.api.Trouble(standin.Trouble{Status: status})
+		b.results(2)
+		b.api.Trouble()
+		asked := len(b.api.Requests())
+		if run, _ := b.results(2); run.Known || len(b.api.Requests()) != asked {
+			t.Errorf("after %d it asks without a pause: %v", status, b.api.Requests()[asked:])
+		}
+		b.Anew(b.query(2))
+		if run, _ := b.results(2); run.Complete != asksAtOnce {
+			t.Errorf("after %d and a question of a person: run %+v", status, run)
+		}
+	}
+}
+
+func TestAnEventThatWaitedBeforeARestartHasWaitedAllThatTime(t *testing.T) {
+	b := newBench(t, shop())
+	q := b.query(2)
+	q.Event.ReceivedAt = b.clock().Add(-12 * time.Second)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	run, _, _ := b.Results(ctx, q)
+	if run.Error != "the Qase API did not answer in 12 s" || run.WaitedMS != 12_000 {
+		t.Errorf("run %+v", run)
 	}
 }
 
