@@ -99,6 +99,9 @@ func (t *turn) answered(fired *store.Fired) (Answer, error) {
 	if out.leaving {
 		return a, nil
 	}
+	if out.resumed != nil {
+		t.goOn(out.resumed)
+	}
 	line, outcome := "slot flushed", "sent"
 	switch {
 	case t.ask.Drop:

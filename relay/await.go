@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"qaserelay/notifiers"
 	"qaserelay/relay/asker"
 	"qaserelay/relay/config"
 	"qaserelay/relay/qaseapi"
@@ -14,6 +15,7 @@ import (
 	"qaserelay/rules/flow"
 	"qaserelay/rules/memory"
 	"qaserelay/rules/people"
+	"qaserelay/rules/value"
 )
 
 const (
@@ -69,6 +71,9 @@ func (e *Engine) awaits(cfg *config.Config, p *pendingEvent, get func(string) ([
 		return nil
 	case e.asker.IsFull() || !w.slot.Add(w.event):
 		e.Metrics.Asked(p.event.Source, "full", 0)
+		if w.event.Results {
+			p.facts = unknownResults(p.facts, p.event, asker.TooMany)
+		}
 		return nil
 	}
 	return w
@@ -95,10 +100,16 @@ func (e *Engine) askFor(cfg *config.Config, p *pendingEvent, w *awaited, get fun
 	}
 	until := now.Add(s.Failures.Wait)
 	if why := e.qase.WhyNot(s, p.event.Project, until); why != "" {
-		p.facts = p.facts.WithRun(&failures.Run{Failed: failed, Error: why})
+		p.facts = unknownResults(p.facts, p.event, why)
 		return
 	}
 	w.event.Results, w.event.Until = true, until.UnixMilli()
+}
+
+// unknownResults returns the facts about the end of a run, which may be nil, with the reason why the failing tests are not
+// known.
+func unknownResults(facts *failures.Facts, ev *event.Event, why string) *failures.Facts {
+	return facts.WithRun(&failures.Run{Failed: event.Int(ev.Payload["failed"]), Error: why})
 }
 
 // queryOf returns what is asked about the names of an event: the title of its entity, if no event has brought it, and
@@ -161,38 +172,27 @@ func questionOf(slot string, ev *event.Event, w *flow.WaitingEvent) *asker.Quest
 		Until: w.UntilAt(), Results: w.Results}
 }
 
-// withoutBody returns an event without its body and without what is long in its payload, since many may wait at once.
+// maxAskedText is how many bytes a text has that is kept of an event that waits.
+const maxAskedText = 500
+
+// withoutBody returns an event with those fields alone that questions are made of, since many may wait at once.
 func withoutBody(ev *event.Event) *event.Event {
 	less := *ev
-	less.Body, less.Payload = nil, shortValues(ev.Payload, 2)
-	return &less
-}
-
-// maxShort is how many bytes a text has that is kept of an event that waits, and maxValues how many values.
-const maxShort, maxValues = 500, 30
-
-// shortValues returns the short values of an object, down to a depth.
-func shortValues(object map[string]any, depth int) map[string]any {
-	kept := map[string]any{}
-	for key, v := range object {
-		switch v := v.(type) {
-		case string:
-			if len(v) > maxShort {
-				continue
-			}
-		case []any:
-			continue
-		case map[string]any:
-			if depth > 1 {
-				kept[key] = shortValues(v, depth-1)
-			}
-			continue
-		}
-		if len(key) <= maxShort && len(kept) < maxValues || key == "id" {
-			kept[key] = v
+	less.Body, less.Facts = nil, nil
+	less.Payload = map[string]any{"id": ev.EntityID(), "failed": event.Int(ev.Payload["failed"])}
+	for _, key := range []string{"title", "environment"} {
+		if text, given := ev.Payload[key]; given {
+			less.Payload[key] = notifiers.CutBytes(value.PlainText(text), maxAskedText)
 		}
 	}
-	return kept
+	if plan, given := ev.Payload["plan"]; given {
+		fields, _ := plan.(map[string]any)
+		less.Payload["plan"] = map[string]any{"id": notifiers.CutBytes(event.IDText(fields["id"]), maxAskedText)}
+	}
+	if people.EventUser(ev) != nil { // the event names the person who acted
+		less.Payload[people.ActorFields()[0]] = map[string]any{}
+	}
+	return &less
 }
 
 // asks asks the Qase API about events that wait. It implements [asker.API].
@@ -211,7 +211,8 @@ func (a asks) Names(ctx context.Context, ev *event.Event) (entity, member map[st
 func (a asks) Results(ctx context.Context, ev *event.Event) (*failures.Run, map[string]any, time.Duration) {
 	s := sourceOf(a.Config(), ev)
 	if s == nil || s.Failures.Off {
-		return nil, nil, 0
+		return &failures.Run{Failed: event.Int(ev.Payload["failed"]), Cause: failures.CauseOff,
+			Error: "the source " + ev.Source + " does not ask the Qase API any more"}, nil, 0
 	}
 	return a.qase.Results(ctx, runQuery(s, ev))
 }
@@ -232,14 +233,15 @@ func (e *Engine) factsOf(ctx context.Context, ev *event.Event, again bool) *fail
 	if stored != nil && !again {
 		return stored
 	}
-	if s := sourceOf(e.Config(), ev); again && s != nil {
+	s := sourceOf(e.Config(), ev)
+	if again && s != nil {
 		e.qase.Anew(runQuery(s, ev))
 	}
 	brief, cancel := context.WithTimeout(ctx, namesWait)
 	defer cancel()
 	entity, member := asks{e}.Names(brief, ev)
 	facts := &failures.Facts{AskedAt: e.Now().UnixMilli(), Entity: entity, Member: member}
-	if again && e.Config().Rules.Asks(ev) {
+	if again && s != nil && !s.Failures.Off && e.Config().Rules.Asks(ev) {
 		long, cancel := context.WithTimeout(ctx, askAgainWait)
 		defer cancel()
 		run, more, _ := asks{e}.Results(long, ev)

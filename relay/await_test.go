@@ -20,13 +20,15 @@ import (
 	"qaserelay/rules/failures"
 	"qaserelay/rules/flow"
 	"qaserelay/rules/message"
+	"qaserelay/rules/people"
 	"qaserelay/rules/rulefile/rulefiletest"
 )
 
 // slowAPI answers late. Its fields may be set before the engine runs.
 type slowAPI struct {
 	takes    time.Duration
-	complete int // the round from which on the results are complete; 0 is never
+	deaf     bool // answers though the question is not open any more
+	complete int  // the round from which on the results are complete; 0 is never
 
 	mu     sync.Mutex
 	rounds map[any]int // by title
@@ -37,6 +39,9 @@ func (a *slowAPI) Names(context.Context, *event.Event) (entity, member map[strin
 }
 
 func (a *slowAPI) Results(ctx context.Context, ev *event.Event) (*failures.Run, map[string]any, time.Duration) {
+	if a.deaf {
+		time.Sleep(a.takes)
+	}
 	select {
 	case <-ctx.Done():
 		return &failures.Run{Error: "no answer in time"}, nil, time.Second
@@ -70,7 +75,11 @@ func awaitRules(_ *rules.Set, ev *event.Event, st rules.State) (d rules.Decision
 		return d
 	}
 	names := "no names"
-	if f := st.Facts; f != nil && f.Run != nil && f.Run.Known {
+	switch f := st.Facts; {
+	case f == nil || f.Run == nil:
+	case !f.Run.Known:
+		names += ", " + f.Run.Error
+	default:
 		names = fmt.Sprintf("%d names, complete: %t", len(f.Run.Results), f.Run.Complete)
 	}
 	send("names", title+": "+names)
@@ -157,8 +166,11 @@ func TestAnEventWaitsForTheNamesOfItsFailingTests(t *testing.T) {
 			"a: 2 names, complete: true", "now matched, names matched, 2 results"},
 		"no longer than until the deadline, with those that are known": {&slowAPI{takes: 3 * time.Second}, 19 * time.Second,
 			"a: 4 names, complete: false", "now matched, names matched, 4 results"},
-		"and goes without them if Qase does not answer": {&slowAPI{takes: time.Hour}, 20 * time.Second, "a: no names",
+		"and goes without them if Qase does not answer": {&slowAPI{takes: time.Hour}, 20 * time.Second,
+			"a: no names, no answer in time",
 			"now matched, names matched, 0 results"},
+		"and does not wait for an answer that is late": {&slowAPI{takes: 25 * time.Second, deaf: true}, 20 * time.Second,
+			"a: no names, the Qase API did not answer in 20 s", "now matched, names matched, 0 results"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -246,7 +258,7 @@ func TestAfterTheDeadlineAnEventIsDecidedAtTheStartAndSaysWhatIsNotKnown(t *test
 		second.memory = shared
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if titles := then.Titles(); !slices.Contains(titles, "a: no names") {
+		if titles := then.Titles(); !slices.Contains(titles, "a: no names, the Qase API did not answer in 20 s") {
 			t.Errorf("arrived %q", titles)
 		}
 		stored, _ := shared.Event(t.Context(), id)
@@ -313,18 +325,24 @@ func TestAPersonDecidesAnEventThatWaits(t *testing.T) {
 				o.Title != "run 7 in WEB" {
 				t.Errorf("shown as %+v", o)
 			}
+			if _, err := r.Accept(t.Context(), runEnded(t, "run.deleted", "7", "behind it", 0)); err != nil {
+				t.Fatal(err)
+			}
 			answer, err := r.FireNow(t.Context(), Ask{Key: open[0].Key, Drop: drop})
 			if err != nil || answer.Event != id {
 				t.Fatalf("answer %+v, %v", answer, err)
 			}
+			if n, _ := r.asker.Waiting(); n != 0 {
+				t.Errorf("%d questions are left", n)
+			}
 			if drop {
-				arrived(t, got, "a")
+				arrived(t, got, "a", "behind it", "behind it: no names")
 				if kept := r.stored(t, id); kept != "now matched, names dropped, 0 results" {
 					t.Errorf("kept: %s", kept)
 				}
 				return
 			}
-			arrived(t, got, "a", "a: no names")
+			arrived(t, got, "a", "a: no names, the event was decided before Qase had answered", "behind it", "behind it: no names")
 		})
 	}
 }
@@ -346,5 +364,87 @@ func TestNoEventWaitsForASourceThatDoesNotAsk(t *testing.T) {
 				t.Errorf("%s: arrived %s", name, titles)
 			}
 		})
+	}
+}
+
+func TestAnEventIsDecidedWhenItsSourceAsksNoMore(t *testing.T) {
+	for name, change := range map[string]func(*config.Config){
+		"failures: off": func(c *config.Config) { c.Sources[0].Failures.Off = true },
+		"no token":      func(c *config.Config) { c.Sources[0].Token = nil },
+		"no source":     func(c *config.Config) { c.Sources = nil },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			api := &slowAPI{takes: time.Second} // Qase has not all results in the first round
+			r, got := newAwaiting(t, api)
+			r.end(t, "7", "a")
+			time.Sleep(1500 * time.Millisecond)
+			c := *r.Config()
+			c.Sources = slices.Clone(c.Sources)
+			change(&c)
+			r.asker.API = asks{r.Engine} // asks by the sources, as it does outside of tests
+			r.Reload(&c)
+			time.Sleep(time.Second)
+			arrived(t, got, "a", "a: no names, the source qase does not ask the Qase API any more")
+			if n, _ := r.asker.Waiting(); n != 0 {
+				t.Errorf("%s: %d questions are left", name, n)
+			}
+		})
+	}
+}
+
+func TestAnEventThatAnotherRelayDecidesIsNotAskedAboutForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := memory.New()
+		first, got := newAwaiting(t, &slowAPI{takes: 3 * time.Second, complete: 1}, func(o *Options) { o.Store = shared })
+		second, _ := newAwaiting(t, &slowAPI{takes: time.Hour}, func(o *Options) { o.Store = shared })
+		first.end(t, "7", "a")
+		arrived(t, got, "a")
+		open, _, err := shared.OpenSlots(t.Context(), store.SlotFilter{Limit: 1})
+		if err != nil || len(open) != 1 {
+			t.Fatal(open, err)
+		}
+		if _, err := second.FireNow(t.Context(), Ask{Key: open[0].Key}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(4 * time.Second)
+		if n, since := first.asker.Waiting(); n != 0 {
+			t.Errorf("%d questions are open since %s", n, since)
+		}
+	})
+}
+
+func TestAnEventThatCannotWaitIsDecidedWithTheReason(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, got := newAwaiting(t, &slowAPI{takes: time.Hour})
+		r.end(t, "7", "a")
+		for i := range flow.MaxWaiting { // the last one has no room
+			if _, err := r.Accept(t.Context(), runEnded(t, "run.completed", "7", fmt.Sprint(i), 3)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		titles := got.Titles()
+		if last := titles[len(titles)-1]; last != "199: no names, too many events wait for their failing tests" {
+			t.Errorf("%d arrived, the last: %s", len(titles), last)
+		}
+	})
+}
+
+// TestAQuestionKeepsLittleOfItsEvent has an event with much in its payload: 10,000 questions may be open.
+func TestAQuestionKeepsLittleOfItsEvent(t *testing.T) {
+	ev := runEnded(t, "run.completed", "7", strings.Repeat("t", 1000), 3)
+	ev.Payload["plan"] = map[string]any{"id": 3, "title": strings.Repeat("p", 1000)}
+	ev.Payload["created_by"] = map[string]any{"name": strings.Repeat("n", 1000)}
+	for i := range 1000 {
+		ev.Payload[fmt.Sprint("field", i)] = map[string]any{"value": strings.Repeat("v", 100)}
+	}
+	ev.Facts = make([]byte, 1000)
+	less := withoutBody(ev)
+	kept, err := json.Marshal(less)
+	if err != nil || len(kept) > 1000 || less.EntityKey() != ev.EntityKey() || event.Int(less.Payload["failed"]) != 3 {
+		t.Errorf("%d bytes are kept: %s, %v", len(kept), kept, err)
+	}
+	if people.EventUser(less) == nil {
+		t.Error("the person who acted would be looked up")
 	}
 }

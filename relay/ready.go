@@ -96,6 +96,9 @@ func (e *Engine) fireOnly(ctx context.Context, keys []string) (busy bool, err er
 		return true, nil
 	}
 	t.settle(woken)
+	if woken.Looked == 0 { // another relay has decided their events
+		e.asker.ForgetDone(keys)
+	}
 	if woken.Looked > 0 && woken.Looked < len(keys) { // the time of the turn was over, or some have ended
 		done := map[string]bool{}
 		for _, fired := range woken.Fired {

@@ -60,10 +60,7 @@ func (t *turn) resume(s *store.Slot, get func(string) ([]byte, error), out *fire
 			return f, nil
 		}
 		final = final || t.ask != nil
-		if final && first.Results && (r.facts == nil || r.facts.Run == nil) {
-			waited := min(r.waited, first.UntilAt().Sub(first.SinceAt()))
-			r.facts = r.facts.WithRun(unanswered(r.event, waited))
-		}
+		r.facts = t.explained(r, first, final)
 		if final, err = t.decideStored(&f, stored, undecided{first, final, get}, out); err != nil {
 			return f, err
 		}
@@ -93,10 +90,17 @@ func known(stored *store.StoredEvent, asked *failures.Facts) *failures.Facts {
 	return &all
 }
 
-// unanswered is what is known of the results of a run if nothing has come for so long.
-func unanswered(ev *event.Event, waited time.Duration) *failures.Run {
-	return &failures.Run{Failed: event.Int(ev.Payload["failed"]),
-		Error: "the Qase API did not answer in " + value.HumanDuration(waited)}
+// explained returns the facts of an event that is decided, with the reason if its failing tests are not known because
+// nothing has answered.
+func (t *turn) explained(r *resumed, w *flow.WaitingEvent, final bool) *failures.Facts {
+	switch {
+	case !final || !w.Results || r.facts != nil && r.facts.Run != nil:
+		return r.facts
+	case t.ask != nil:
+		return unknownResults(r.facts, r.event, "the event was decided before Qase had answered")
+	}
+	wait := value.HumanDuration(w.UntilAt().Sub(w.SinceAt()))
+	return unknownResults(r.facts, r.event, "the Qase API did not answer in "+wait)
 }
 
 // isReady reports whether rules can decide about an event now, and whether all can.
@@ -219,9 +223,8 @@ func (t *turn) decideAgain(ev *event.Event, st rules.State) (d rules.Decision, e
 	return t.Engine.decide(t.cfg.Rules, ev, st), nil
 }
 
-// settleResumed goes on with what an event that has waited needs next, and counts and logs what was decided.
-func (t *turn) settleResumed(out *firedSlot) {
-	r := out.resumed
+// goOn has the question of an event asked that waits on, or the event behind it decided.
+func (t *turn) goOn(r *resumed) {
 	if r.question != nil && !r.decided {
 		t.asker.Ask(*r.question)
 	}
@@ -231,6 +234,12 @@ func (t *turn) settleResumed(out *firedSlot) {
 	if r.next {
 		t.slotReady(r.slot)
 	}
+}
+
+// settleResumed goes on with what an event that has waited needs next, and counts and logs what was decided.
+func (t *turn) settleResumed(out *firedSlot) {
+	r := out.resumed
+	t.goOn(r)
 	if r.event == nil || len(out.results) == 0 {
 		return
 	}

@@ -6,6 +6,7 @@ package asker
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,6 +35,9 @@ type API interface {
 	// is after which time another round may find more, or 0 if none can.
 	Results(ctx context.Context, ev *event.Event) (run *failures.Run, entity map[string]any, again time.Duration)
 }
+
+// TooMany is why the failing tests of a run are not known while too many events wait.
+const TooMany = "too many events wait for their failing tests"
 
 // Options are what an Asker works with. All are needed.
 type Options struct {
@@ -172,10 +176,22 @@ func (a *Asker) Forget(slot, id string) {
 	a.drop(place{slot, id})
 }
 
+// ForgetDone forgets the events of slots about which nothing more will come: nothing waits in these slots.
+func (a *Asker) ForgetDone(slots []string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for at, k := range a.open {
+		if k.answer.Done && slices.Contains(slots, at.slot) {
+			a.drop(at)
+		}
+	}
+}
+
 // Waiting returns how many events wait for answers, and since when the first of them does.
 func (a *Asker) Waiting() (n int, first time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.clean()
 	for _, k := range a.open {
 		if first.IsZero() || k.Since.Before(first) {
 			first = k.Since
@@ -281,7 +297,7 @@ func (a *Asker) update(k *asking, set func(*failures.Facts), named, done bool) {
 	facts.AskedAt = a.Now().UnixMilli()
 	bytes := sizeOf(&facts)
 	if a.bytes+bytes-k.bytes > maxBytes && facts.Run != nil {
-		facts.Run = &failures.Run{Failed: facts.Run.Failed, Error: "too many events wait for their failing tests"}
+		facts.Run = &failures.Run{Failed: facts.Run.Failed, Error: TooMany}
 		bytes = sizeOf(&facts)
 	}
 	if a.open[place{k.Slot, k.ID}] == k {
