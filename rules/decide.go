@@ -35,26 +35,35 @@ func (s *Set) Decide(ev *event.Event, st State) Decision {
 		if st.Await && d.await(r, result, canMatch) {
 			continue
 		}
-		ended.take(i, &result)
-		if result.Outcome.IsMatch() {
-			if r.hasTiming() {
-				p := passage{Set: s, rule: r, view: v, state: st, result: &result, decision: &d, event: st.EventID}
-				d.Notifications = append(d.Notifications, p.pass()...)
-			} else {
-				d.Notifications = append(d.Notifications, s.notify(r, s.audible(r, v, st, &result), v, &result)...)
-			}
-			if r.Stop {
-				stoppedBy = r.Name
-			}
+		result = ended.take(i, result)
+		if !result.Outcome.IsMatch() {
+			d.record(result)
+			continue
 		}
-		d.record(result)
+		d.record(s.act(passage{Set: s, rule: r, view: v, state: st, decision: &d, event: st.EventID}, result))
+		if r.Stop {
+			stoppedBy = r.Name
+		}
 	}
 	d.recordEnds(ended, s.index.Enders(ev))
 	s.noteSign(ev, st, &d)
 	if len(d.Awaiting) == 0 {
 		d.Changes = append(v.changes, d.Changes...)
 	}
+	s.release(v)
 	return d
+}
+
+// act adds the notifications of a rule that matched to the decision, and returns its result.
+func (s *Set) act(p passage, result Result) Result {
+	p.result = &result
+	if p.rule.hasTiming() {
+		p.decision.Notifications = append(p.decision.Notifications, p.pass()...)
+		return result
+	}
+	targets := s.audible(p.rule, p.view, p.state, p.result)
+	p.decision.Notifications = append(p.decision.Notifications, s.notify(p.rule, targets, p.view, p.result)...)
+	return result
 }
 
 // outcome returns the result of one rule. canMatch is false for rules that the index excludes.

@@ -10,6 +10,7 @@ package rules
 import (
 	"encoding/json"
 	"slices"
+	"sync"
 
 	"qaserelay/rules/condition"
 	"qaserelay/rules/defaults"
@@ -39,6 +40,7 @@ type Set struct {
 	closes       func(notifier string, options json.RawMessage, level string) bool
 	room         func(notifier string) flow.Room
 	feeds        []flow.Expected
+	unused       sync.Pool // *variableMaps that no view uses any more
 }
 
 // The settings of a rules file and its sources.

@@ -18,6 +18,7 @@ type view struct {
 	event     *event.Event
 	vars      map[string]any // the variables of env, and its functions
 	env       *condition.Env
+	maps      *variableMaps
 	templates template.Context // made by context
 	defaults  defaults.Rendered
 	now       time.Time
@@ -40,7 +41,7 @@ func (s *Set) Context(ev *event.Event, st State) template.Context { return s.vie
 // context returns the input of the templates, which see the variables of conditions without their functions.
 func (v *view) context() template.Context {
 	if v.templates.Vars == nil {
-		vars := make(map[string]any, 20)
+		vars := v.maps.templates
 		for _, name := range variableNames {
 			vars[name] = v.vars[name]
 		}
@@ -51,6 +52,27 @@ func (v *view) context() template.Context {
 }
 
 var variableNames = catalog.VariableNames()
+
+// variableMaps are the variables of one event, for conditions and for templates.
+type variableMaps struct {
+	env       *condition.Env
+	templates map[string]any
+}
+
+// variableMaps returns empty maps: those of an earlier event, if no view uses them any more.
+func (s *Set) variableMaps(now time.Time) *variableMaps {
+	if m, _ := s.unused.Get().(*variableMaps); m != nil {
+		m.env.Reset(now)
+		return m
+	}
+	return &variableMaps{condition.NewEnv(now), make(map[string]any, 32)}
+}
+
+// release lets the next event use the maps of a view, which must not be used afterwards.
+func (s *Set) release(v *view) {
+	clear(v.maps.templates)
+	s.unused.Put(v.maps)
+}
 
 // view collects the variables of an event and the changes to store.
 func (s *Set) view(ev *event.Event, st State) *view {
@@ -70,7 +92,8 @@ func (s *Set) view(ev *event.Event, st State) *view {
 	entity := s.entity(e, v, st, actor)
 	v.url, _ = entity["url"].(string)
 	v.series = memory.SeriesKey(ev, entity)
-	v.env = condition.NewEnv(st.Now.In(s.settings.Location))
+	v.maps = s.variableMaps(st.Now.In(s.settings.Location))
+	v.env = v.maps.env
 	vars := v.env.Vars
 	vars["event_name"], vars["event_type"], vars["event_action"] = ev.Name, ev.Type(), ev.Action()
 	vars["timestamp"], vars["time"] = int(ev.Timestamp), ev.Time().In(s.settings.Location)

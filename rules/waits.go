@@ -129,12 +129,13 @@ func (s *Set) endWaits(v *view, st State, d *Decision) endedWaits {
 type endedWaits map[int]*Result
 
 // take adds what is to say of a rule to its result.
-func (e endedWaits) take(i int, result *Result) {
+func (e endedWaits) take(i int, result Result) Result {
 	if end := e[i]; end != nil {
 		result.Notes, result.Flow = end.Notes, end.Flow
 		result.Silenced, result.NoRecipients = end.Silenced, end.NoRecipients
 		delete(e, i)
 	}
+	return result
 }
 
 // recordEnds records what is to say of rules that the event cannot match.

@@ -80,8 +80,19 @@ func NewEnv(now time.Time) *Env {
 	e := &Env{Vars: make(map[string]any, 20), Budget: budget.New(),
 		location: now.Location(),
 		machine:  vm.VM{Stack: make([]any, 0, 8), MemoryBudget: memoryBudget}}
-	e.Vars["now"], e.Vars[envVariable] = func() time.Time { return now }, e
+	e.setNow(now)
 	return e
+}
+
+// Reset makes the Env as NewEnv returns it, for another event. Nothing may use it for the one before any more.
+func (e *Env) Reset(now time.Time) {
+	clear(e.Vars)
+	e.Budget, e.location = budget.New(), now.Location()
+	e.setNow(now)
+}
+
+func (e *Env) setNow(now time.Time) {
+	e.Vars["now"], e.Vars[envVariable] = func() time.Time { return now }, e
 }
 
 // countSteps is called for each item that a predicate visits, with the size of the predicate.

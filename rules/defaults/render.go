@@ -11,17 +11,14 @@ import (
 // They have a budget of their own, so that an event whose budget the rules have spent still has a message.
 type Rendered struct {
 	budget *budget.Budget
-	known  map[renderedKey]renderedText
-}
-
-type renderedKey struct {
-	template *template.Template
-	level    any
+	known  []renderedText // few, so that a search costs less than a map
 }
 
 type renderedText struct {
-	text string
-	err  error
+	template *template.Template
+	level    any
+	text     string
+	err      error
 }
 
 // units is the budget of all default texts of one event.
@@ -32,17 +29,19 @@ func (r *Rendered) Render(c template.Context, t *template.Template) (string, err
 	if text, static := t.Static(); static {
 		return text, nil
 	}
-	key := renderedKey{t, c.Vars["level"]}
-	one, found := r.known[key]
-	if !found {
-		if r.known == nil {
-			r.budget, r.known = budget.Of(units), map[renderedKey]renderedText{}
+	level := c.Vars["level"]
+	for _, one := range r.known {
+		if one.template == t && one.level == level {
+			return one.text, one.err
 		}
-		c.Budget = r.budget
-		one.text, one.err = t.Render(c)
-		r.known[key] = one
 	}
-	return one.text, one.err
+	if r.known == nil {
+		r.budget, r.known = budget.Of(units), make([]renderedText, 0, 8)
+	}
+	c.Budget = r.budget
+	text, err := t.Render(c)
+	r.known = append(r.known, renderedText{t, level, text, err})
+	return text, err
 }
 
 // JoinParagraphs joins the paragraphs that are not empty.
