@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"qaserelay/cmd/qase-relay/addresses"
 	"qaserelay/cmd/qase-relay/flags"
 	"qaserelay/cmd/qase-relay/systemd"
 	"qaserelay/cmd/qase-relay/terminal"
@@ -25,13 +26,12 @@ import (
 )
 
 type serveFlags struct {
-	addressFlags
-	rules      []string
-	adminToken string
-	store      string
-	dryRun     bool
-	logFormat  string
-	logLevel   string
+	addresses addresses.Flags
+	rules     []string
+	store     string
+	dryRun    bool
+	logFormat string
+	logLevel  string
 }
 
 func newServe(c *terminal.Console) *cobra.Command {
@@ -57,9 +57,7 @@ Exits with 2 if it cannot start, and with 1 if the disk fails or its store is lo
 	}
 	set := cmd.Flags()
 	addRules(set, &f.rules)
-	f.addressFlags.add(set)
-	flags.Secret{Name: "admin-token", Usage: "bearer `TOKEN` of the admin address; required unless it is loopback"}.
-		Add(set, &f.adminToken)
+	f.addresses.Add(set)
 	addStore(set, &f.store)
 	set.BoolVar(&f.dryRun, "dry-run", false, "decide and record, but send nothing")
 	set.StringVar(&f.logFormat, "log-format", "text", "`FORMAT`: text or json")
@@ -70,7 +68,7 @@ Exits with 2 if it cannot start, and with 1 if the disk fails or its store is lo
 // addStore adds the flag of the store of a relay.
 func addStore(set *pflag.FlagSet, store *string) {
 	flags.Secret{Name: "store", Default: "sqlite:data/relay.db",
-		Usage: "store `URL`: sqlite:PATH for one relay, or postgres://USER:PASSWORD@HOST/DATABASE for many"}.Add(set, store)
+		Usage: "store `URL`: sqlite:PATH for one relay, or postgres://USER:PASSWORD@HOST/DB for many"}.Add(set, store)
 }
 
 func serve(ctx context.Context, c *terminal.Console, f serveFlags) error {
@@ -97,15 +95,15 @@ func serve(ctx context.Context, c *terminal.Console, f serveFlags) error {
 	notifyReloads(reloads)
 	defer signal.Stop(reloads)
 	build := c.Build
-	o := app.Options{Rules: f.rules, Load: load, Config: cfg, AdminToken: f.adminToken, StoreURL: f.store,
+	o := app.Options{Rules: f.rules, Load: load, Config: cfg, StoreURL: f.store,
 		DryRun: f.dryRun, Logger: logger, Reloads: reloads, Version: build.Version, Revision: build.Revision}
 	o.Started = func(r *app.Relay) { started(ctx, r, o) }
-	if err := f.apply(&o); err != nil {
+	if err := f.addresses.Apply(&o); err != nil {
 		return err
 	}
 	r, err := app.Open(ctx, o)
 	if err != nil {
-		return listenHint(err)
+		return addresses.ListenHint(err)
 	}
 	if err = r.Run(ctx); errors.Is(err, store.ErrBroken) || errors.Is(err, store.ErrLost) {
 		return terminal.Wrong(err)

@@ -1,26 +1,25 @@
-// Package admin serves the admin address: health, metrics, reload, and the desk as JSON.
+// Package admin serves the admin address: health, metrics, reload, the desk as JSON, and the console beside them.
 //
-// The address is for loopback or for clients with the token. Nothing that it shows holds a secret.
+// The address is for loopback or for clients that package access lets in. Nothing that it shows holds a secret.
 package admin
 
 import (
 	"context"
 	_ "embed"
-	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
+	"strings"
 
 	"github.com/gorilla/mux"
 
+	"qaserelay/relay/admin/access"
 	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/listen"
 )
 
-// Options are what the handler works with. All but Listen, URLs, Token and Logger are needed.
+// Options are what the handler works with. All but Listen, URLs, Console and Logger are needed.
 type Options struct {
 	Desk *desk.Desk
 	// Metrics serves /metrics.
@@ -33,8 +32,11 @@ type Options struct {
 	// and to loopback names alone.
 	Listen string
 	URLs   []string
-	// Token is required for everything except health checks; empty requires none.
-	Token string
+	// Access lets clients in. Health checks need no access.
+	Access *access.Guard
+	// Console answers what is not the API, metrics or a probe, and lets its users in by itself. Without it such paths are
+	// not found.
+	Console http.Handler
 	// Logger gets the errors that clients do not see; nil logs nothing.
 	Logger *slog.Logger
 }
@@ -47,23 +49,49 @@ func New(o Options) http.Handler {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &server{o}
-	open := mux.NewRouter().SkipClean(true).UseEncodedPath()
+	open, metrics, closed := newRouter(), newRouter(), newRouter()
 	s.openRoutes(open)
-	closed := mux.NewRouter().SkipClean(true).UseEncodedPath()
+	s.metricsRoutes(metrics)
 	s.routes(closed)
-	for _, r := range []*mux.Router{open, closed} {
+	for _, r := range []*mux.Router{open, metrics, closed} {
 		r.MethodNotAllowedHandler = methodNotAllowed(r)
 	}
 	closed.NotFoundHandler = http.HandlerFunc(notFound)
+	api := s.guarded(s.Access.Person, crossOrigin(o.URLs).Handler(closed))
+	open.NotFoundHandler = s.byPath(s.guarded(s.Access.Client, metrics), api)
+	return secured(listen.Refusals(withoutPrefix(o.URLs, s.checkName(open))))
+}
+
+func newRouter() *mux.Router { return mux.NewRouter().SkipClean(true).UseEncodedPath() }
+
+// byPath hands requests to the metrics, the API and the console.
+func (s *server) byPath(metrics, api http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch path := r.URL.Path; {
+		case path == "/metrics":
+			metrics.ServeHTTP(w, r)
+		case s.Console == nil, strings.HasPrefix(path, "/api/"), strings.HasPrefix(path, "/-/"),
+			path == "/" && !acceptsHTML(r):
+			api.ServeHTTP(w, r)
+		default:
+			s.Console.ServeHTTP(w, r)
+		}
+	})
+}
+
+// acceptsHTML reports whether a client asks for pages, as browsers do.
+func acceptsHTML(r *http.Request) bool { return strings.Contains(r.Header.Get("Accept"), "text/html") }
+
+// crossOrigin refuses the requests of other sites' pages that change something.
+func crossOrigin(urls []string) *http.CrossOriginProtection {
 	cross := http.NewCrossOriginProtection()
-	cross.SetDenyHandler(http.HandlerFunc(crossOrigin))
-	for _, text := range o.URLs {
+	cross.SetDenyHandler(http.HandlerFunc(refuseCrossOrigin))
+	for _, text := range urls {
 		if u, err := url.Parse(text); err == nil {
 			_ = cross.AddTrustedOrigin(u.Scheme + "://" + u.Host) // a URL that is none was refused at the start
 		}
 	}
-	open.NotFoundHandler = s.requireToken(cross.Handler(closed))
-	return secured(listen.Refusals(s.checkName(open)))
+	return cross
 }
 
 // openRoutes need no token.
@@ -76,9 +104,11 @@ func (s *server) openRoutes(r *mux.Router) {
 	}
 }
 
+// metricsRoutes take no session of a browser.
+func (s *server) metricsRoutes(r *mux.Router) { get(r, "/metrics", s.Metrics.ServeHTTP) }
+
 func (s *server) routes(r *mux.Router) {
 	get(r, "/", s.index)
-	get(r, "/metrics", s.Metrics.ServeHTTP)
 	get(r, "/api/v1/status", s.status)
 	get(r, "/api/v1/events", s.events)
 	get(r, "/api/v1/events/export", s.export)
@@ -93,40 +123,27 @@ func (s *server) routes(r *mux.Router) {
 	get(r, "/api/v1/waiting", s.waiting)
 	get(r, "/api/v1/waiting/{id}", s.waitingOne)
 	get(r, "/api/v1/openapi.json", describe)
-	post(r, "/api/v1/events/replay", s.replayMany)
-	post(r, "/api/v1/events/{id}/replay", s.replayOne)
+	r.HandleFunc("/api/v1/events/replay", s.replayMany).Methods(http.MethodPost) // it may be dry
+	r.HandleFunc("/api/v1/events/{id}/replay", s.replayOne).Methods(http.MethodPost)
 	post(r, "/api/v1/deliveries/retry", s.retryMany)
 	post(r, "/api/v1/deliveries/{id}/retry", s.retryOne)
 	post(r, "/api/v1/deliveries/{id}/cancel", s.cancel)
 	post(r, "/api/v1/notifiers/{name}/resume", s.resume)
 	post(r, "/-/reload", s.reload)
-	post(r, "/api/v1/silences", s.addSilence)
+	r.HandleFunc("/api/v1/silences", s.addSilence).Methods(http.MethodPost) // a preview changes nothing
 	post(r, "/api/v1/waiting/{id}/flush", s.flush)
 	post(r, "/api/v1/waiting/{id}/drop", s.drop)
-	r.HandleFunc("/api/v1/silences/{id}", s.changeSilence).Methods(http.MethodPut)
-	r.HandleFunc("/api/v1/silences/{id}", s.expireSilence).Methods(http.MethodDelete)
+	r.HandleFunc("/api/v1/silences/{id}", operators(s.changeSilence)).Methods(http.MethodPut)
+	r.HandleFunc("/api/v1/silences/{id}", operators(s.expireSilence)).Methods(http.MethodDelete)
 }
 
 func get(r *mux.Router, path string, h http.HandlerFunc) {
 	r.HandleFunc(path, h).Methods(http.MethodGet, http.MethodHead)
 }
 
+// post adds an action, for clients that may operate.
 func post(r *mux.Router, path string, h http.HandlerFunc) {
-	r.HandleFunc(path, h).Methods(http.MethodPost)
-}
-
-// CheckAddress returns an error if other machines could reach addr, and there is no token.
-func CheckAddress(addr, token string) error {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return fmt.Errorf("admin address %q: want HOST:PORT: %w", addr, err)
-	}
-	ip, err := netip.ParseAddr(host)
-	if token != "" || host == "localhost" || err == nil && ip.Unmap().IsLoopback() {
-		return nil
-	}
-	return fmt.Errorf("admin address %s can be reached by other machines: set a token (--admin-token), "+
-		"or listen on 127.0.0.1", addr)
+	r.HandleFunc(path, operators(h)).Methods(http.MethodPost)
 }
 
 func (s *server) healthy(w http.ResponseWriter, _ *http.Request) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"qaserelay/relay/admin/access"
 	"qaserelay/relay/store"
 	"qaserelay/rules/diag"
 )
@@ -166,12 +167,12 @@ func TestSecretsAreNeverShown(t *testing.T) {
 }
 
 func TestAllButHealthNeedsTheToken(t *testing.T) {
-	for path, open := range map[string]bool{
+	for path, free := range map[string]bool{
 		"/healthz": true, "/readyz": true, "/-/healthy": true, "/-/ready": true,
 		"/": false, "/metrics": false, "/api/v1/events": false, "/nothing": false, "/-/reload": false,
 	} {
-		want := map[bool]int{true: 200, false: 401}[open]
-		d := start(t, Options{Token: "t0ken"})
+		want := map[bool]int{true: 200, false: 401}[free]
+		d := open(t, "t0ken")
 		for _, auth := range []string{"", "Bearer wrong", "Basic t0ken", "t0ken", "Bearer"} {
 			if status, text, _ := d.call(t, "GET", path, "Authorization", auth); status != want {
 				t.Errorf("%s with %q: %d %s", path, auth, status, text)
@@ -236,25 +237,48 @@ func TestAStoreThatCannotReadIsToldSo(t *testing.T) {
 	}
 }
 
-func TestCheckAddress(t *testing.T) {
-	for addr, ok := range map[string]bool{
-		"127.0.0.1:9090": true, "127.9.9.9:1": true, "[::1]:9090": true, "localhost:9090": true, "[::ffff:127.0.0.1]:9090": true,
-		":9090": false, "0.0.0.0:9090": false, "[::]:9090": false, "192.0.2.1:9090": false, "relay.example.com:9090": false,
-		"9090": false, "": false,
-	} {
-		if err := CheckAddress(addr, ""); (err == nil) != ok {
-			t.Errorf("%q without a token: %v", addr, err)
-		}
-	}
-	if err := CheckAddress("0.0.0.0:9090", "t0ken"); err != nil {
-		t.Errorf("with a token: %v", err)
-	}
-	if err := CheckAddress("9090", "t0ken"); err == nil {
-		t.Error("an address without a port passed, since there is a token")
-	}
-}
-
 // madeAt is when the i-th event was made, in a query.
 func madeAt(d *testAPI, i int) string {
 	return url.QueryEscape(d.events[i].Time().UTC().Format(time.RFC3339Nano))
+}
+
+// TestAReaderChangesNothing calls every method that may change something with a token of the role read.
+func TestAReaderChangesNothing(t *testing.T) {
+	d := start(t, Options{Access: access.New(access.Options{Tokens: []access.Token{
+		{Name: "ana", Role: access.Operate, Secret: "aaaa"}, {Name: "ben", Role: access.Read, Secret: "bbbb"}}})})
+	called := 0
+	for path, operations := range readDescription(t).Paths {
+		path = strings.NewReplacer("{id}", d.events[2].String(), "{name}", "ops").Replace(path)
+		for method := range operations {
+			if method == "get" {
+				continue
+			}
+			called++
+			status, text, _ := d.call(t, strings.ToUpper(method), path, "Authorization", "Bearer bbbb")
+			if status != 403 || !strings.Contains(text, "ben may read, and change nothing: this needs the role operate") {
+				t.Errorf("%s %s: %d %s", method, path, status, text)
+			}
+		}
+	}
+	if called < 10 || d.reloads != 0 || d.replayed != "" {
+		t.Errorf("%d calls, %d reloads, replayed %q", called, d.reloads, d.replayed)
+	}
+	for path, want := range map[string]int{"/api/v1/events": 200, "/metrics": 200, "/": 200} {
+		if status, text, _ := d.call(t, "GET", path, "Authorization", "Bearer bbbb"); status != want {
+			t.Errorf("%s: %d %s", path, status, text)
+		}
+	}
+	if status, text, _ := d.call(t, "POST", "/-/reload", "Authorization", "Bearer aaaa"); status != 200 || d.reloads != 1 {
+		t.Errorf("an operator's reload: %d %s", status, text)
+	}
+}
+
+func TestThePathOfTheURLIsTakenOff(t *testing.T) {
+	d := start(t, Options{Access: access.New(access.Options{}), URLs: []string{"https://example.com/ops/relay/"}})
+	for path, want := range map[string]int{"/ops/relay/healthz": 200, "/healthz": 200, "/ops/relay/api/v1/events": 200,
+		"/api/v1/events": 200, "/ops/relay": 308, "/ops/relayed/healthz": 404, "/ops/healthz": 404} {
+		if status, text, _ := d.call(t, "GET", path); status != want {
+			t.Errorf("%s: %d %s", path, status, text)
+		}
+	}
 }

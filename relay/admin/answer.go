@@ -77,7 +77,7 @@ func methodNotAllowed(router *mux.Router) http.HandlerFunc {
 	}
 }
 
-func crossOrigin(w http.ResponseWriter, _ *http.Request) {
+func refuseCrossOrigin(w http.ResponseWriter, _ *http.Request) {
 	writeError(w, http.StatusForbidden, "requests from other sites' pages are refused")
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"qaserelay/relay"
+	"qaserelay/relay/admin/access"
 	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/config"
 	"qaserelay/relay/dispatch"
@@ -34,7 +35,6 @@ type testAPI struct {
 	ready      error
 	reload     error
 	reloads    int
-	token      string
 	replayed   string // what was asked for last
 }
 
@@ -56,12 +56,17 @@ func (d *testAPI) replay(_ context.Context, ids []store.ID, o relay.ReplayOption
 const message = `{"id":"x","rule":"r","level":"info","title":"<b> & c","options":{"url":"https://user:pw@hooks.example.com/T0/s3cret?key=s3cret",` +
 	`"headers":{"X-Key":"s3cret","Authorization":"Bearer s3cret"},"method":"POST"},"created_at":"2026-01-02T03:04:05Z"}`
 
-func open(t *testing.T, token string) *testAPI { return start(t, Options{Token: token}) }
+func open(t *testing.T, token string) *testAPI {
+	return start(t, Options{Access: access.New(access.Options{Token: token})})
+}
 
 // start is open with more options.
 func start(t *testing.T, o Options) *testAPI {
 	t.Helper()
-	d := &testAPI{token: o.Token}
+	d := &testAPI{}
+	if o.Access == nil {
+		o.Access = access.New(access.Options{})
+	}
 	var err error
 	if d.store, err = sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "relay.db"), sqlite.Options{}); err != nil {
 		t.Fatal(err)

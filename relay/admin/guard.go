@@ -1,27 +1,17 @@
 package admin
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
-	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
-	"golang.org/x/time/rate"
-)
-
-const (
-	// wrongTokens and wrongEvery are how many wrong tokens one client may send at once, and how often after that.
-	wrongTokens = 10
-	wrongEvery  = time.Second
-	// maxGuessers is the number of clients whose wrong tokens are remembered.
-	maxGuessers = 4096
+	"qaserelay/relay/admin/access"
 )
 
 // names are those to which the address answers: a page of another site whose name leads here (DNS rebinding) gets
@@ -109,58 +99,67 @@ func secured(next http.Handler) http.Handler {
 	})
 }
 
-// guessers limits the rate of clients that send wrong tokens. It may be used from many goroutines.
-type guessers struct {
-	rates *lru.Cache[netip.Prefix, *rate.Limiter]
-}
-
-func newGuessers() *guessers {
-	rates, _ := lru.New[netip.Prefix, *rate.Limiter](maxGuessers) // fails for sizes below 1 alone
-	return &guessers{rates}
-}
-
-// of returns the rate of the client at an address, of which an IPv6 client has a whole network.
-func (g *guessers) of(remote string) *rate.Limiter {
-	peer, _ := netip.ParseAddrPort(remote)
-	ip := peer.Addr().Unmap().WithZone("")
-	bits := ip.BitLen()
-	if ip.Is6() {
-		bits = 64
-	}
-	client, _ := ip.Prefix(bits)
-	fresh := rate.NewLimiter(rate.Every(wrongEvery), wrongTokens)
-	if known, found, _ := g.rates.PeekOrAdd(client, fresh); found {
-		_, _ = g.rates.Get(client) // it stays longest
-		return known
-	}
-	return fresh
-}
-
-// requireToken refuses requests without the token, and those of clients that try one after another.
-func (s *server) requireToken(next http.Handler) http.Handler {
-	if s.Token == "" {
-		return next
-	}
-	want, guessed := sha256.Sum256([]byte(s.Token)), newGuessers()
+// guarded lets clients in that identify knows, with their actor in the context.
+func (s *server) guarded(identify func(*http.Request) (access.Actor, error), next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		credentials := r.Header.Get("Authorization")
-		scheme, token, _ := strings.Cut(credentials, " ")
-		given := credentials != ""
-		client := guessed.of(r.RemoteAddr)
-		if given && client.Tokens() < 1 {
-			w.Header().Set("Retry-After", "5")
-			writeError(w, http.StatusTooManyRequests, "too many wrong tokens; wait a few seconds")
-			return
-		}
-		got := sha256.Sum256([]byte(strings.TrimSpace(token)))
-		if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
-			if given {
-				client.Allow()
-			}
+		actor, err := identify(r)
+		var limit *access.LimitError
+		switch {
+		case err == nil:
+			next.ServeHTTP(w, r.WithContext(access.With(r.Context(), actor)))
+		case errors.As(err, &limit):
+			w.Header().Set("Retry-After", strconv.Itoa(limit.Seconds()))
+			writeError(w, http.StatusTooManyRequests, limit.Error())
+		case errors.Is(err, access.ErrUnknown):
 			w.Header().Set("WWW-Authenticate", `Bearer realm="qase-relay"`)
-			writeError(w, http.StatusUnauthorized, "the bearer token is missing or wrong")
-			return
+			writeError(w, http.StatusUnauthorized, err.Error())
+		default:
+			s.Logger.Error("admin API request failed", "op", "reading a session", "error", err)
+			writeError(w, http.StatusServiceUnavailable, "reading the session failed, the log says why")
 		}
-		next.ServeHTTP(w, r)
 	})
+}
+
+// mayOperate reports whether the client may change something, or answers 403.
+func mayOperate(w http.ResponseWriter, r *http.Request) bool {
+	a := access.From(r.Context())
+	if !a.MayOperate() {
+		writeError(w, http.StatusForbidden, fmt.Sprintf("%s may read, and change nothing: this needs the role %s", a.Name,
+			access.Operate))
+	}
+	return a.MayOperate()
+}
+
+// operators lets clients in that may change something.
+func operators(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if mayOperate(w, r) {
+			h(w, r)
+		}
+	}
+}
+
+// withoutPrefix takes the path off the request that the URLs of the address have, for a proxy that leaves it there.
+// Requests without it stay as they are.
+func withoutPrefix(urls []string, next http.Handler) http.Handler {
+	for _, text := range urls {
+		u, err := url.Parse(text)
+		if err != nil || strings.Trim(u.Path, "/") == "" {
+			continue
+		}
+		prefix, rest := strings.TrimSuffix(u.EscapedPath(), "/"), next
+		stripped := http.StripPrefix(strings.TrimSuffix(u.Path, "/"), next)
+		next = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch at := r.URL.EscapedPath(); {
+			case strings.HasPrefix(at, prefix+"/"):
+				stripped.ServeHTTP(w, r)
+			case at == prefix:
+				w.Header().Set("Location", "./"+prefix[strings.LastIndex(prefix, "/")+1:]+"/")
+				w.WriteHeader(http.StatusPermanentRedirect)
+			default:
+				rest.ServeHTTP(w, r)
+			}
+		})
+	}
+	return next
 }

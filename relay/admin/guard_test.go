@@ -3,8 +3,6 @@ package admin
 import (
 	"fmt"
 	"net/http"
-	"net/http/httptest"
-	"net/netip"
 	"os"
 	"testing"
 )
@@ -94,14 +92,14 @@ func TestEveryPageHasAName(t *testing.T) {
 	}
 }
 
-func TestWrongTokensAreBraked(t *testing.T) {
-	d := start(t, Options{Token: "t0ken"})
+func TestWrongTokensAreLimited(t *testing.T) {
+	d := open(t, "t0ken")
 	counts := map[int]int{}
 	for i := range 200 {
 		status, _, _ := d.call(t, "GET", "/api/v1/events", "Authorization", fmt.Sprintf("Bearer guess%d", i))
 		counts[status]++
 	}
-	if counts[401] < wrongTokens || counts[429] == 0 || counts[401]+counts[429] != 200 {
+	if counts[401] < 10 || counts[429] == 0 || counts[401]+counts[429] != 200 {
 		t.Errorf("got %v", counts)
 	}
 	if status, _, _ := d.call(t, "GET", "/api/v1/events", "Authorization", ""); status != 401 {
@@ -109,37 +107,5 @@ func TestWrongTokensAreBraked(t *testing.T) {
 	}
 	if status, _, _ := d.call(t, "GET", "/healthz"); status != 200 {
 		t.Errorf("health: %d", status)
-	}
-}
-
-func TestGuessersAreBoundedAndApart(t *testing.T) {
-	g := newGuessers()
-	for range wrongTokens {
-		g.of("203.0.113.7:1").Allow()
-		g.of("[2001:db8::1]:1").Allow()
-	}
-	for addr, limited := range map[string]bool{"203.0.113.7:99": true, "[::ffff:203.0.113.7]:5": true, "203.0.113.8:1": false,
-		"[2001:db8::ffff]:1": true, "[2001:db8:1::1]:1": false, "nonsense": false} {
-		if got := g.of(addr).Tokens() < 1; got != limited {
-			t.Errorf("%s is limited: %v", addr, got)
-		}
-	}
-	for i := range 3 * maxGuessers {
-		g.of(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 1).String())
-	}
-	if n := g.rates.Len(); n > maxGuessers {
-		t.Errorf("%d clients are remembered", n)
-	}
-}
-
-func TestATokenOfAnotherLengthIsWrong(t *testing.T) {
-	s := &server{Options{Token: "t0ken"}}
-	h := s.requireToken(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }))
-	for token, want := range map[string]int{"t0ken": 200, "t0ke": 401, "t0kenx": 401, "": 401} {
-		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
-		r.Header.Set("Authorization", "Bearer "+token)
-		if h.ServeHTTP(w, r); w.Code != want {
-			t.Errorf("%q: %d", token, w.Code)
-		}
 	}
 }

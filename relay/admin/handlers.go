@@ -144,7 +144,7 @@ func (s *server) resume(w http.ResponseWriter, r *http.Request) {
 func (s *server) replayOne(w http.ResponseWriter, r *http.Request) {
 	id, ok := pathID(w, r)
 	var b replayBody
-	if !ok || !readBody(w, r, &b) {
+	if !ok || !readBody(w, r, &b) || !b.DryRun && !mayOperate(w, r) {
 		return
 	}
 	if len(b.IDs) > 0 {
@@ -158,7 +158,7 @@ func (s *server) replayOne(w http.ResponseWriter, r *http.Request) {
 
 func (s *server) replayMany(w http.ResponseWriter, r *http.Request) {
 	var b replayBody
-	if !readBody(w, r, &b) {
+	if !readBody(w, r, &b) || !b.DryRun && !mayOperate(w, r) {
 		return
 	}
 	ids, err := b.parse()

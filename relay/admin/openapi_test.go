@@ -51,7 +51,7 @@ func TestEveryRouteIsDescribedAndEveryDescribedOneIsThere(t *testing.T) {
 		}
 	}
 	s := &server{Options: Options{Metrics: http.NotFoundHandler()}}
-	for _, add := range []func(*mux.Router){s.routes, s.openRoutes} {
+	for _, add := range []func(*mux.Router){s.routes, s.openRoutes, s.metricsRoutes} {
 		r := mux.NewRouter()
 		add(r)
 		if err := r.Walk(func(route *mux.Route, _ *mux.Router, _ []*mux.Route) error {

@@ -31,7 +31,7 @@ func (s *server) addSilence(w http.ResponseWriter, r *http.Request) {
 	q := newQuery(r.URL.Query(), "preview")
 	last := q.preview()
 	var spec desk.SilenceSpec
-	if q.refuse(w) || !readBody(w, r, &spec) {
+	if q.refuse(w) || last == 0 && !mayOperate(w, r) || !readBody(w, r, &spec) {
 		return
 	}
 	if last > 0 {

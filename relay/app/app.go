@@ -17,6 +17,7 @@ import (
 
 	"qaserelay/relay"
 	"qaserelay/relay/admin"
+	"qaserelay/relay/admin/access"
 	"qaserelay/relay/config"
 	"qaserelay/relay/ingest"
 	"qaserelay/relay/listen"
@@ -41,8 +42,8 @@ type Options struct {
 	Config      *config.Config // as loaded from Rules
 	Listen      string         // the public address
 	AdminListen string
-	AdminToken  string
-	StoreURL    string // see OpenStore
+	Access      access.Options // to the admin address; its Sessions and Secure are set here
+	StoreURL    string         // see OpenStore
 	DryRun      bool
 	MaxBody     int64
 	MaxBodies   int64 // the size of all bodies in work at once
@@ -100,7 +101,7 @@ func (e *ListenError) Unwrap() error { return e.Err }
 
 // Open listens on the addresses and opens the store. The caller has to call Run, or Close if it does not.
 func Open(ctx context.Context, o Options) (*Relay, error) {
-	if err := admin.CheckAddress(o.AdminListen, o.AdminToken); err != nil {
+	if err := access.CheckAddress(o.AdminListen, o.Access.HasToken()); err != nil {
 		return nil, &ListenError{Admin: true, Addr: o.AdminListen, Err: err}
 	}
 	r := &Relay{o: o}

@@ -3,8 +3,10 @@ package app
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"qaserelay/relay/admin"
+	"qaserelay/relay/admin/access"
 	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/metrics"
 	"qaserelay/rules/diag"
@@ -21,9 +23,20 @@ func (r *Relay) adminOptions(m *metrics.Metrics) admin.Options {
 		Reload:  r.reloader.Reload,
 		Listen:  r.o.AdminListen,
 		URLs:    r.o.AdminURLs,
-		Token:   r.o.AdminToken,
+		Access:  access.New(r.accessOptions()),
 		Logger:  r.o.Logger,
 	}
+}
+
+// accessOptions are those of the command line, with the sessions in the store.
+func (r *Relay) accessOptions() access.Options {
+	o := r.o.Access
+	o.Sessions = r.store
+	o.Secure = r.admin.scheme == "https" || len(r.o.AdminURLs) > 0
+	for _, text := range r.o.AdminURLs {
+		o.Secure = o.Secure && (r.admin.scheme == "https" || strings.HasPrefix(text, "https:"))
+	}
+	return o
 }
 
 // status describes the running relay for the admin API.

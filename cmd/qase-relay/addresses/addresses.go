@@ -1,4 +1,5 @@
-package main
+// Package addresses has the flags of serve that say where it listens, and who may use the admin address.
+package addresses
 
 import (
 	"errors"
@@ -16,8 +17,9 @@ import (
 	"qaserelay/rules/value"
 )
 
-// addressFlags are the flags of serve that say where it listens, and what it takes there.
-type addressFlags struct {
+// Flags say where serve listens, and what it takes there.
+type Flags struct {
+	signInFlags
 	listen         string
 	adminListen    string
 	tls, adminTLS  app.TLSFiles
@@ -27,7 +29,8 @@ type addressFlags struct {
 	maxBodies      flags.Size
 }
 
-func (f *addressFlags) add(set *pflag.FlagSet) {
+// Add adds the flags.
+func (f *Flags) Add(set *pflag.FlagSet) {
 	f.maxBody, f.maxBodies = 1<<20, 8<<20
 	set.StringVar(&f.listen, "listen", ":8080", "public `ADDRESS`, where Qase posts events")
 	set.StringVar(&f.tls.Cert, "tls-cert", "", "PEM `FILE` with the certificate of the public address")
@@ -38,13 +41,15 @@ func (f *addressFlags) add(set *pflag.FlagSet) {
 	set.Var(&f.maxBodies, "max-in-work", "size of all events that are in work at once; further ones wait, then get 503")
 	set.StringVar(&f.adminListen, "admin-listen", "127.0.0.1:9090", "`ADDRESS` of metrics, health and the admin API")
 	set.StringSliceVar(&f.adminURLs, "admin-url", nil,
-		"`URL` under which the admin address is reached, such as https://relay.example.com; it answers to no other name")
+		"`URL` under which the admin address is reached, such as https://relay.example.com or https://example.com/relay; "+
+			"it answers to no other name")
 	set.StringVar(&f.adminTLS.Cert, "admin-tls-cert", "", "PEM `FILE` with the certificate of the admin address")
 	set.StringVar(&f.adminTLS.Key, "admin-tls-key", "", "PEM `FILE` with its key; both are read again when they change")
+	f.signInFlags.add(set)
 }
 
-// apply sets what the flags say, or returns what is wrong with one of them.
-func (f *addressFlags) apply(o *app.Options) error {
+// Apply sets what the flags say, or returns what is wrong with one of them.
+func (f *Flags) Apply(o *app.Options) error {
 	o.Listen, o.AdminListen, o.TLS, o.AdminTLS = f.listen, f.adminListen, f.tls, f.adminTLS
 	o.MaxBody, o.MaxBodies = int64(f.maxBody), int64(f.maxBodies)
 	for _, text := range f.trustedProxies {
@@ -56,17 +61,18 @@ func (f *addressFlags) apply(o *app.Options) error {
 	}
 	for _, text := range f.adminURLs {
 		u, err := url.Parse(text)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil ||
+			u.RawQuery != "" || u.Fragment != "" {
 			return terminal.Hint(errors.New("--admin-url: not the URL of a site"),
 				"for example https://relay.example.com")
 		}
 		o.AdminURLs = append(o.AdminURLs, text)
 	}
-	return nil
+	return f.signInFlags.apply(&o.Access)
 }
 
-// listenHint adds to a listen error the flag of the address and a hint.
-func listenHint(err error) error {
+// ListenHint adds to a listen error the flag of the address and a hint.
+func ListenHint(err error) error {
 	var failed *app.ListenError
 	if !errors.As(err, &failed) {
 		return err
