@@ -2,6 +2,7 @@ package rules
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"slices"
 	"time"
@@ -68,6 +69,21 @@ func (s *Set) Explain(ev *event.Event, st State) Explanation {
 		s.addNotifications(&x.Rules[i], &d)
 	}
 	return x
+}
+
+// Nearest returns the rules that did not match, those whose conditions are nearest to true first. Rules that are equally
+// near stay in file order.
+func (x Explanation) Nearest() []ExplainedRule {
+	var all []ExplainedRule
+	for _, r := range x.Rules {
+		if r.Outcome == NotMatched && r.Condition != nil {
+			all = append(all, r)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b ExplainedRule) int {
+		return cmp.Compare(b.Condition.Nearness(), a.Condition.Nearness())
+	})
+	return all
 }
 
 // addNotifications adds the notifications of a rule.

@@ -116,6 +116,7 @@ func (s *server) routes(r *mux.Router) {
 	get(r, "/api/v1/deliveries", s.deliveries)
 	get(r, "/api/v1/deliveries/{id}", s.delivery)
 	get(r, "/api/v1/rules", s.rules)
+	get(r, "/api/v1/rules/{name}", s.rule)
 	get(r, "/api/v1/notifiers", s.notifiers)
 	get(r, "/api/v1/drift", s.drift)
 	get(r, "/api/v1/silences", s.silences)
@@ -179,7 +180,8 @@ GET  /api/v1/deliveries/ID     one delivery: message and attempts
 POST /api/v1/deliveries/ID/retry
 POST /api/v1/deliveries/retry  the same for {"ids": [...]} or {"state": "dead", ...}
 POST /api/v1/deliveries/ID/cancel
-GET  /api/v1/rules
+GET  /api/v1/rules             in their order, each with its place in the files
+GET  /api/v1/rules/NAME        one rule with its lines
 GET  /api/v1/notifiers         each with its state and its backlog
 POST /api/v1/notifiers/NAME/resume  try a receiver that was gone or failed
 GET  /api/v1/drift             events and fields that are not in the catalog

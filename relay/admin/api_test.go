@@ -90,7 +90,7 @@ func (d *testAPI) options() desk.Options {
 	return desk.Options{
 		Store: d.store,
 		Status: func() desk.Status {
-			return desk.Status{Version: "1.2.3", Rules: []desk.Rule{{Name: "done", When: "true", Enabled: true}},
+			return desk.Status{Version: "1.2.3",
 				Notifiers: []desk.Notifier{{Name: "ops", Type: "http", Configured: true},
 					{Name: "idle", Type: "email", Configured: true}}}
 		},
@@ -117,7 +117,7 @@ func configWithRule() *config.Config {
 	cfg := dispatchtest.Config(dispatchtest.Senders{"ops": nil})
 	cfg.Settings.Location = time.FixedZone("CET", 3600)
 	cfg.Rules = rules.NewSet(rules.Options{Settings: cfg.Settings, People: people.New(nil)},
-		[]*rules.Rule{{RuleInfo: rules.RuleInfo{Name: "done", Enabled: true}}})
+		[]*rules.Rule{{RuleInfo: rules.RuleInfo{Name: "done", When: "true", Enabled: true}}})
 	return cfg
 }
 

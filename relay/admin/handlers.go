@@ -75,6 +75,16 @@ func (s *server) rules(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{"rules": s.Desk.Rules()})
 }
 
+func (s *server) rule(w http.ResponseWriter, r *http.Request) {
+	name, err := url.PathUnescape(mux.Vars(r)["name"])
+	if err != nil {
+		s.answer(w, nil, desk.ErrNoRule)
+		return
+	}
+	rule, err := s.Desk.Rule(name)
+	s.answer(w, rule, err)
+}
+
 func (s *server) notifiers(w http.ResponseWriter, r *http.Request) {
 	list, err := s.Desk.Notifiers(r.Context())
 	s.answer(w, map[string]any{"notifiers": list}, err)

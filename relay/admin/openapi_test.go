@@ -12,6 +12,7 @@ import (
 
 	"qaserelay/relay"
 	"qaserelay/relay/admin/desk"
+	"qaserelay/relay/admin/desk/rulebook"
 )
 
 // description is openapi.json, as far as it is held against the program.
@@ -100,7 +101,7 @@ func TestEveryFieldOfAnAnswerIsDescribed(t *testing.T) {
 	schemas := readDescription(t).Components.Schemas
 	for name, answer := range map[string]any{
 		"Event": desk.Event{}, "EventPage": desk.EventPage{}, "Delivery": desk.Delivery{}, "DeliveryPage": desk.DeliveryPage{}, "Attempt": desk.Attempt{}, "Status": desk.Status{},
-		"Rule": desk.Rule{}, "Notifier": desk.Notifier{}, "Choice": choice{}, "Replay": desk.Replay{}, "Drift": relay.Drift{},
+		"Rule": desk.Rule{}, "RuleTarget": rulebook.Target{}, "RuleTest": rulebook.Test{}, "Notifier": desk.Notifier{}, "Choice": choice{}, "Replay": desk.Replay{}, "Drift": relay.Drift{},
 		"ExportPage": desk.ExportPage{}, "Exported": desk.Exported{}, "Decided": desk.Decided{}, "Message": desk.Message{},
 		"Silence": desk.Silence{}, "SilenceSpec": desk.SilenceSpec{}, "SilencePreview": desk.SilencePreview{},
 		"SilencedMessage": desk.SilencedMessage{},

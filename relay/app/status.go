@@ -47,7 +47,6 @@ func (r *Relay) status() desk.Status {
 	if last.Problems.Err() != nil {
 		st.LoadError = onlyErrors(last.Problems).Error()
 	}
-	st.Rules = cfg.Rules.Rules()
 	for _, name := range slices.Sorted(maps.Keys(cfg.Notifiers)) {
 		configured := cfg.Notifiers[name]
 		n := desk.Notifier{Name: name, Type: configured.Spec.Type, Configured: true}

@@ -19,6 +19,8 @@ import (
 	"qaserelay/rules/flow"
 	"qaserelay/rules/lint"
 	"qaserelay/rules/rulefile"
+	"qaserelay/rules/rulefile/testfile"
+	"qaserelay/rules/yamldoc"
 )
 
 // Config is the content of the rules files with its notifiers. It does not change after Load.
@@ -26,8 +28,12 @@ type Config struct {
 	*rulefile.Config
 	// Notifiers holds the notifiers by name. Every notifier that a rule names is in it.
 	Notifiers map[string]Notifier
-	read      *reading
-	secrets   func() redact.Secrets
+	// Files are the rules files as they were read, with those that they include, and Tests the tests in them.
+	Files []yamldoc.File
+	Tests []testfile.Test
+
+	read    *reading
+	secrets func() redact.Secrets
 }
 
 // Notifier is a configured notifier: its entry in the rules file, its kind, and the notifier itself.
@@ -87,7 +93,7 @@ func load(patterns []string, o LoadOptions, read *reading) (*Config, diag.Proble
 	if problems.Err() != nil {
 		return nil, problems
 	}
-	return &Config{Config: cfg.Config, Notifiers: made, read: read,
+	return &Config{Config: cfg.Config, Notifiers: made, Files: cfg.Files, Tests: cfg.Tests, read: read,
 		secrets: sync.OnceValue(func() redact.Secrets { return secretsOf(cfg.Config) })}, problems
 }
 

@@ -40,6 +40,7 @@ type reader struct {
 	complete  []string        // names of the files that may hold every key: those given, and those that tests include
 	opened    map[string]bool // by name
 	documents []*document
+	files     []yamldoc.File // those opened
 }
 
 func (r *reader) readAll(files []yamldoc.File) []*document {
@@ -58,6 +59,7 @@ func (r *reader) open(f yamldoc.File) {
 		return
 	}
 	r.opened[name] = true
+	r.files = append(r.files, f)
 	d := &document{Document: r.yaml.Open(f)}
 	if d.Root == nil {
 		return

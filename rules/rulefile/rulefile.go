@@ -34,6 +34,8 @@ type Options struct {
 	ReadFile func(name string) ([]byte, error)
 	// Glob expands the patterns of include:.
 	Glob func(pattern string) ([]string, error)
+	// Prepare may change the values of a document before they are decoded.
+	Prepare func(d *yamldoc.Document)
 	// AllowUnset makes unset environment variables and unreadable secret files warnings; they expand to nothing.
 	AllowUnset bool
 	// IgnoreUnset does not report them at all.
@@ -105,6 +107,8 @@ type Retry struct {
 type File struct {
 	*Config
 	Tests []testfile.Test
+	// Files are the rules files as they were read, with those that they include.
+	Files []yamldoc.File
 
 	// Source is the input of static checks beside the compiled rules.
 	Source Source
@@ -157,8 +161,8 @@ type TextSource struct {
 func Parse(files []yamldoc.File, o Options) (*File, diag.Problems) {
 	r := &reader{options: o, opened: map[string]bool{}}
 	r.yaml = yamldoc.Reader{LookupEnv: o.LookupEnv, ReadFile: o.ReadFile, AllowUnset: o.AllowUnset,
-		IgnoreUnset: o.IgnoreUnset,
-		KeyHint:     wished.Hint, EntryHint: entryMeant, Examples: map[string]string{
+		IgnoreUnset: o.IgnoreUnset, Prepare: o.Prepare,
+		KeyHint: wished.Hint, EntryHint: entryMeant, Examples: map[string]string{
 			"retry": "{for: 24h}", "settings.retention": "{events: 30d}", "settings": "{timezone: Europe/Berlin}",
 			"settings.backlog": "{deliveries: 100000}", "settings.silences": "{max: 30d}", "windows": "{office: " + windowExample + "}",
 			"a rule": "{name: …, when: …, notify: […]}", "a notifier": "{name: …, type: …}",
@@ -194,5 +198,5 @@ func Parse(files []yamldoc.File, o Options) (*File, diag.Problems) {
 	places := placesOf(table)
 	markWrong(parsed, places, r.yaml.Problems)
 	source := Source{parsed, places, c.texts, c.partials, c.templates, listed}
-	return &File{Config: config, Tests: tests, Source: source}, r.yaml.Problems
+	return &File{Config: config, Tests: tests, Files: r.files, Source: source}, r.yaml.Problems
 }

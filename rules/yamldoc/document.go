@@ -41,7 +41,9 @@ type Reader struct {
 	EntryHint func(what, text string) string
 	// KeyHint returns a hint for an unknown key of a part of a file, and the key that is meant; both may be "". It may be
 	// nil.
-	KeyHint     func(what, key string, known []string) (hint, meant string)
+	KeyHint func(what, key string, known []string) (hint, meant string)
+	// Prepare may change the values of a document before they are decoded. It may be nil.
+	Prepare     func(d *Document)
 	AllowUnset  bool // unset variables and unreadable files are warnings
 	IgnoreUnset bool // they are not reported
 	Problems    diag.Problems
@@ -94,6 +96,9 @@ func (r *Reader) Open(f File) *Document {
 	default:
 		d.Root = root
 		d.checkSwallowed()
+		if r.Prepare != nil {
+			r.Prepare(d)
+		}
 	}
 	return d
 }

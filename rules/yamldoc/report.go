@@ -87,6 +87,12 @@ func (p Place) String() string {
 // Line returns the number of the line, from 1.
 func (p Place) Line() int { return p.node.Line }
 
+// Column returns the number of the column, from 1.
+func (p Place) Column() int { return p.node.Column }
+
+// IsText reports whether the value is a scalar.
+func (p Place) IsText() bool { return p.node.Kind == yaml.ScalarNode }
+
 // Child returns the position of a value within this one: its keys and indexes lead there. Where the path ends early, it
 // returns the last value on the way, and false.
 func (p Place) Child(path ...string) (Place, bool) {

@@ -61,6 +61,9 @@ func (d *Document) cleanSecret(n *yaml.Node, what, subject, text string) string 
 var secretKeys = []string{"token", "api_token", "secret", "secrets", "password", "bearer", "signing_secret",
 	"client_secret", "routing_key", "webhook_url", "proxy_url", "authorization", "cookie", "api_key", "credentials"}
 
+// IsSecret reports whether a key of rules files says by its name that its value is a secret.
+func IsSecret(key string) bool { return isNamedSecret(key) }
+
 // isSecretKey reports whether a key, or the one that is meant by it, has a secret as its value.
 func isSecretKey(key string) bool {
 	if isNamedSecret(key) {
@@ -137,6 +140,9 @@ func masked(lines []string) []string {
 
 // shownURL matches a URL of which no more than its host is shown, also as the default of a variable.
 var shownURL = regexp.MustCompile(`^["']?(\$\{\w+:-)?[A-Za-z][\w+-]*:/{1,2}(\*+@)?[\w.-]+(:\d+)?([/?]([*/?]*))?\}?["']?\s*$`)
+
+// ShownLine returns a line alone, such as a comment, with what looks like a secret masked.
+func ShownLine(line string) string { return masked([]string{line})[0] }
 
 // maskOne masks the value of a key at the beginning of a text, up to its end, and a comment that may be a part of it.
 // Of a URL the host stays.

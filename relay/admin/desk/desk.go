@@ -6,16 +6,17 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"slices"
 	"time"
 	"unicode/utf8"
 
 	"qaserelay/relay"
+	"qaserelay/relay/admin/desk/rulebook"
 	"qaserelay/relay/config"
 	"qaserelay/relay/silences"
 	"qaserelay/relay/store"
-	"qaserelay/rules"
 )
 
 // MaxPage is the length of the longest page of a list.
@@ -54,14 +55,17 @@ type Options struct {
 }
 
 // Desk answers queries and carries out actions. Its methods may be called from many goroutines.
-type Desk struct{ o Options }
+type Desk struct {
+	o    Options
+	book *rulebook.Book
+}
 
 // New returns a desk.
 func New(o Options) *Desk {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Desk{o}
+	return &Desk{o, rulebook.New(o.Config)}
 }
 
 // OpError is the error of an operation on the store.
@@ -95,12 +99,11 @@ type Status struct {
 	LoadedAt  time.Time         `json:"rules_loaded_at"`
 	LoadError string            `json:"rules_error,omitempty"`     // the errors of the last reload, if it failed
 	States    map[string]string `json:"notifier_states,omitempty"` // closed, open, half-open or paused
-	Rules     []Rule            `json:"-"`
 	Notifiers []Notifier        `json:"-"`
 }
 
 // Rule is one of the current rules.
-type Rule = rules.RuleInfo
+type Rule = rulebook.Rule
 
 // Notifier is a notifier with its backlog.
 type Notifier struct {
@@ -121,8 +124,20 @@ type Notifier struct {
 // Status describes the running relay.
 func (d *Desk) Status() Status { return d.o.Status() }
 
-// Rules lists the current rules.
-func (d *Desk) Rules() []Rule { return orEmpty(d.o.Status().Rules) }
+// ErrNoRule says that no current rule has a name.
+var ErrNoRule = errors.New("no current rule has this name")
+
+// Rules lists the current rules in their order, without their lines of the file.
+func (d *Desk) Rules() []Rule { return d.book.Rules() }
+
+// Rule returns one of the current rules with its lines of the file. For an unknown name it returns ErrNoRule.
+func (d *Desk) Rule(name string) (Rule, error) {
+	r, found := d.book.Rule(name)
+	if !found {
+		return Rule{}, ErrNoRule
+	}
+	return r, nil
+}
 
 // Drift lists the events and fields that arrived and are not in the catalog.
 func (d *Desk) Drift() []relay.Drift { return d.o.Drift() }
