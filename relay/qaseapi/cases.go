@@ -203,30 +203,7 @@ func readFields(s stream, to *map[int]string) error {
 	})
 }
 
-// casePage is a page of cases.
-type casePage struct {
-	cases []caseID
-	total int
-}
-
-func (c *Client) readCases(s stream) (p casePage, err error) {
-	err = s.object(func(key string) error {
-		switch key {
-		case "total":
-			return s.number(&p.total)
-		case "entities":
-			return s.list(func() error {
-				one, err := c.readCase(s)
-				if err == nil && len(p.cases) < pageSize {
-					p.cases = append(p.cases, one)
-				}
-				return err
-			})
-		}
-		return s.skip()
-	})
-	return p, err
-}
+func (c *Client) readCases(s stream) (page[caseID], error) { return readPage(s, c.readCase) }
 
 // keepCases keeps cases of an answer.
 func (c *Client) keepCases(r request, cases []caseID) {
@@ -283,7 +260,7 @@ func (c *Client) searchCases(ctx context.Context, r request, ids []int) (answere
 			}
 			return false
 		}
-		c.keepCases(r, p.cases)
+		c.keepCases(r, p.entities)
 	}
 	return true
 }
@@ -332,33 +309,10 @@ func (c *Client) askSuites(ctx context.Context, r request, offset int) (total in
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, one := range p.suites {
+	for _, one := range p.entities {
 		c.suites.put(thingKey(r.source.Name, "suite", r.project, one.id), one.knownSuite, c.now().Add(caseLifetime))
 	}
 	return p.total, nil
 }
 
-// suitePage is a page of suites.
-type suitePage struct {
-	suites []suiteID
-	total  int
-}
-
-func (c *Client) readSuites(s stream) (p suitePage, err error) {
-	err = s.object(func(key string) error {
-		switch key {
-		case "total":
-			return s.number(&p.total)
-		case "entities":
-			return s.list(func() error {
-				one, err := c.readSuite(s)
-				if err == nil && len(p.suites) < pageSize {
-					p.suites = append(p.suites, one)
-				}
-				return err
-			})
-		}
-		return s.skip()
-	})
-	return p, err
-}
+func (c *Client) readSuites(s stream) (page[suiteID], error) { return readPage(s, c.readSuite) }

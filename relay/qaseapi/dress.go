@@ -73,10 +73,10 @@ func (r *round) listCases(ctx context.Context, req request, wanted int) {
 	for offset, pages := 0, 1; offset < pages*pageSize; offset += pageSize {
 		req.path = fmt.Sprintf("/case/%s?limit=%d&offset=%d", url.PathEscape(r.q.Project), pageSize, offset)
 		p, err := fetch(ctx, r.c, req, r.c.readCases)
-		if err != nil || len(p.cases) == 0 {
+		if err != nil || len(p.entities) == 0 {
 			return
 		}
-		r.c.keepCases(req, p.cases)
+		r.c.keepCases(req, p.entities)
 		if pages = (p.total + pageSize - 1) / pageSize; pages > min(wanted, maxListed, r.progress.budget.left()-4) {
 			return
 		}
@@ -192,20 +192,10 @@ func (r *round) findDefects(ctx context.Context, req request) {
 	})
 }
 
-func (c *Client) readDefects(s stream) (list []failures.Defect, err error) {
-	err = s.object(func(key string) error {
-		if key != "entities" {
-			return s.skip()
-		}
-		return s.list(func() error {
-			one, err := c.readDefect(s)
-			if err == nil && len(one.Hashes) > 0 && len(list) < maxDefects {
-				list = append(list, one)
-			}
-			return err
-		})
-	})
-	return list, err
+// readDefects reads a list of defects. Those that no result is linked to are left out.
+func (c *Client) readDefects(s stream) ([]failures.Defect, error) {
+	p, err := readPage(s, c.readDefect)
+	return slices.DeleteFunc(p.entities, func(d failures.Defect) bool { return len(d.Hashes) == 0 }), err
 }
 
 func (c *Client) readDefect(s stream) (one failures.Defect, err error) {
@@ -293,30 +283,16 @@ func (r *round) ownerField(ctx context.Context, req request) int {
 		return 0
 	}
 	req.endpoint, req.path = "custom_field", "/custom_field?entity=case&limit=100"
-	fields := remember(ctx, r.c, req, fieldLifetime, func(s stream) (fields map[string]int, err error) {
-		fields = map[string]int{}
-		err = s.object(func(key string) error {
-			if key != "entities" {
-				return s.skip()
-			}
-			return s.list(func() error {
-				id, title := 0, ""
-				err := s.object(func(key string) error {
-					switch key {
-					case "id":
-						return s.number(&id)
-					case "title":
-						return s.text(&title)
-					}
-					return s.skip()
-				})
-				if len(fields) < pageSize {
-					fields[strings.ToLower(strings.TrimSpace(title))] = id
-				}
-				return err
-			})
-		})
-		return fields, err
-	})
+	fields := remember(ctx, r.c, req, fieldLifetime, readFieldIDs)
 	return fields[strings.ToLower(strings.TrimSpace(title))]
+}
+
+// readFieldIDs reads the ids of custom fields, by their titles in lower case.
+func readFieldIDs(s stream) (map[string]int, error) {
+	p, err := readPage(s, readThing)
+	fields := make(map[string]int, len(p.entities))
+	for _, one := range p.entities {
+		fields[strings.ToLower(strings.TrimSpace(one.title))] = one.id
+	}
+	return fields, err
 }

@@ -52,6 +52,7 @@ func askEntity(ctx context.Context, c *Client, q question) (map[string]any, erro
 
 // thing is what an answer says of an entity.
 type thing struct {
+	id                   int
 	title, description   string
 	planID, caseID       int
 	environment, envName string // the slug, and the title for people
@@ -89,6 +90,8 @@ func (c *Client) fieldsOf(ctx context.Context, r request, t thing) map[string]an
 func readThing(s stream) (t thing, err error) {
 	err = s.object(func(key string) error {
 		switch key {
+		case "id":
+			return s.number(&t.id)
 		case "title":
 			return s.text(&t.title)
 		case "description":

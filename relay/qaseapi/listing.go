@@ -103,27 +103,27 @@ func (l *listing) readStatus(ctx context.Context, status string) error {
 		}
 		l.pages++
 		l.run.Known, l.run.Source = true, failures.FromAPI
-		l.rows, filtered = append(l.rows, p.rows...), max(filtered, p.filtered)
-		offset += len(p.rows)
+		l.rows, filtered = append(l.rows, p.entities...), max(filtered, p.filtered)
+		offset += len(p.entities)
 		switch {
 		case f != nil && limit == 1:
 			offset++
 		case f != nil:
 			longest = max(longest/10, 1)
-		case len(p.rows) < limit || filtered > 0 && offset >= filtered:
+		case len(p.entities) < limit || filtered > 0 && offset >= filtered:
 			return nil
 		}
 	}
 }
 
 // page reads a page of results of the run.
-func (l *listing) page(ctx context.Context, filter string) (page, error) {
+func (l *listing) page(ctx context.Context, filter string) (page[row], error) {
 	req := l.base
 	req.endpoint = "result"
 	req.path = "/result/" + url.PathEscape(l.q.Project) + "?run=" + url.QueryEscape(l.q.RunID) + filter
-	p, err := fetch(ctx, l.c, req, l.readPage)
-	for i := range p.rows {
-		p.rows[i].place = len(l.rows) + i
+	p, err := fetch(ctx, l.c, req, l.readRows)
+	for i := range p.entities {
+		p.entities[i].place = len(l.rows) + i
 	}
 	return p, err
 }
@@ -177,11 +177,11 @@ func (l *listing) attemptsAt(ctx context.Context, ids []int, left *int) (attempt
 		if err != nil {
 			return nil, err
 		}
-		for i := range p.rows {
-			p.rows[i].place = len(attempts) + i
+		for i := range p.entities {
+			p.entities[i].place = len(attempts) + i
 		}
-		attempts = append(attempts, p.rows...)
-		if len(p.rows) < pageSize {
+		attempts = append(attempts, p.entities...)
+		if len(p.entities) < pageSize {
 			return attempts, nil
 		}
 	}
@@ -239,10 +239,10 @@ func (l *listing) readOthers(ctx context.Context) {
 			if err != nil || offset >= maxOthers*pageSize {
 				return
 			}
-			for _, one := range p.rows {
+			for _, one := range p.entities {
 				others = append(others, one.CaseID)
 			}
-			if len(p.rows) < pageSize {
+			if len(p.entities) < pageSize {
 				break
 			}
 		}
@@ -289,33 +289,10 @@ func (l *listing) group() (tests []failures.Result, rows int) {
 	return tests, rows
 }
 
-// page is one page of results.
-type page struct {
-	rows     []row
-	filtered int // how many results the question has in all
-}
-
-func (l *listing) readPage(s stream) (p page, err error) {
-	err = s.object(func(key string) error {
-		switch key {
-		case "filtered":
-			return s.number(&p.filtered)
-		case "entities":
-			return s.list(func() error {
-				one, err := l.readRow(s)
-				if err == nil && len(p.rows) < pageSize {
-					p.rows = append(p.rows, row{Result: one})
-				}
-				return err
-			})
-		}
-		return s.skip()
-	})
-	return p, err
-}
+func (l *listing) readRows(s stream) (page[row], error) { return readPage(s, l.readRow) }
 
 // readRow reads one result. Its steps and attachments are skipped, and of its texts one line is kept.
-func (l *listing) readRow(s stream) (one failures.Result, err error) {
+func (l *listing) readRow(s stream) (one row, err error) {
 	var took int
 	var comment, trace string
 	err = s.object(func(key string) error {

@@ -54,25 +54,19 @@ func (c *Client) Probe(ctx context.Context, s *rules.Source) (said string, err e
 	return said, nil
 }
 
-// readCodes reads the codes of a list of projects.
+// readCodes reads the codes of the first of some projects.
 func readCodes(s stream) (codes []string, err error) {
-	err = s.object(func(key string) error {
-		if key != "entities" {
-			return s.skip()
-		}
-		return s.list(func() error {
-			return s.object(func(key string) error {
-				if key != "code" {
-					return s.skip()
-				}
-				code := ""
-				err := s.text(&code)
-				if code != "" && len(codes) < maxProbed {
-					codes = append(codes, code)
-				}
-				return err
-			})
+	_, err = readPage(s, func(s stream) (code string, err error) {
+		err = s.object(func(key string) error {
+			if key != "code" {
+				return s.skip()
+			}
+			return s.text(&code)
 		})
+		if code != "" && len(codes) < maxProbed {
+			codes = append(codes, code)
+		}
+		return code, err
 	})
 	return codes, err
 }
