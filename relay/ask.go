@@ -37,7 +37,8 @@ func (e *Engine) FireNow(ctx context.Context, ask Ask) (Answer, error) {
 	defer cancel()
 	for {
 		t := &turn{sweep: &sweep{Engine: e, limit: 1}, cfg: e.Config(), now: e.Now(), ask: &ask}
-		woken, err := e.Store.Wake(ctx, store.Wake{Dry: e.DryRun, Only: []string{ask.Key}, Limit: 1, Keys: t.keys, Events: t.events,
+		woken, err := e.Store.Wake(ctx, store.Wake{Dry: e.DryRun, Only: []string{ask.Key}, Limit: 1, Keys: t.keys,
+			Events: t.events,
 			Decide: t.decide})
 		switch {
 		case err != nil:

@@ -51,8 +51,8 @@ func (e *Engine) awaitKey(cfg *config.Config, p *pendingEvent) string {
 	return flow.Name{Dry: e.DryRun, Kind: flow.Event, Owner: p.event.Source, Hash: flow.Hash(entity)}.Key()
 }
 
-// awaits returns what an event waits for, or nil if it is decided now. Then it has what is known of it. A failure to read
-// fails the plan.
+// awaits returns what an event waits for, or nil if it is decided now. Then it has what is known of it. A failure to
+// read fails the plan.
 func (e *Engine) awaits(cfg *config.Config, p *pendingEvent, get func(string) ([]byte, error)) *awaited {
 	p.question = nil
 	w := &awaited{key: e.awaitKey(cfg, p)}
@@ -106,8 +106,8 @@ func (e *Engine) askFor(cfg *config.Config, p *pendingEvent, w *awaited, get fun
 	w.event.Results, w.event.Until = true, until.UnixMilli()
 }
 
-// unknownResults returns the facts about the end of a run, which may be nil, with the reason why the failing tests are not
-// known.
+// unknownResults returns the facts about the end of a run, which may be nil, with the reason why the failing tests
+// are not known.
 func unknownResults(facts *failures.Facts, ev *event.Event, why string) *failures.Facts {
 	return facts.WithRun(&failures.Run{Failed: event.Int(ev.Payload["failed"]), Error: why})
 }

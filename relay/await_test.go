@@ -112,7 +112,8 @@ func newAwaiting(t *testing.T, api *slowAPI, adjust ...func(*Options)) (*rig, *d
 // runEnded returns the end of a run with failing tests.
 func runEnded(t *testing.T, name, id, title string, failed int) *event.Event {
 	t.Helper()
-	body := fmt.Sprintf(`{"event_name":%q,"project_code":"WEB","payload":{"id":%q,"title":%q,"failed":%d}}`, name, id, title, failed)
+	body := fmt.Sprintf(`{"event_name":%q,"project_code":"WEB","payload":{"id":%q,"title":%q,"failed":%d}}`, name, id,
+		title, failed)
 	ev, err := event.Parse("qase", []byte(body), time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -321,7 +322,8 @@ func TestAPersonDecidesAnEventThatWaits(t *testing.T) {
 			if err != nil || len(open) != 1 {
 				t.Fatal(open, err)
 			}
-			if o, ok := flow.ReadOpen(open[0].Key, open[0].Value, open[0].Due); !ok || o.Kind != "event" || o.Event != id.String() ||
+			o, ok := flow.ReadOpen(open[0].Key, open[0].Value, open[0].Due)
+			if !ok || o.Kind != "event" || o.Event != id.String() ||
 				o.Title != "run 7 in WEB" {
 				t.Errorf("shown as %+v", o)
 			}
@@ -342,7 +344,8 @@ func TestAPersonDecidesAnEventThatWaits(t *testing.T) {
 				}
 				return
 			}
-			arrived(t, got, "a", "a: no names, the event was decided before Qase had answered", "behind it", "behind it: no names")
+			arrived(t, got, "a", "a: no names, the event was decided before Qase had answered", "behind it",
+				"behind it: no names")
 		})
 	}
 }

@@ -50,7 +50,8 @@ func nights() *standin.Project {
 		{"passed", "passed", "passed", "passed", "passed"},
 	} {
 		run, end := i+1, first.Add(time.Duration(i)*24*time.Hour)
-		p.Runs = append(p.Runs, standin.Run{ID: run, Title: "Nightly", Environment: "stg", Plan: 3, Cases: []int{1, 2, 3, 4, 5},
+		p.Runs = append(p.Runs, standin.Run{ID: run, Title: "Nightly", Environment: "stg", Plan: 3,
+			Cases: []int{1, 2, 3, 4, 5},
 			Start: end.Add(-30 * time.Minute), End: end})
 		for c, status := range statuses {
 			p.Results = append(p.Results, standin.Result{Run: run, Case: c + 1, Status: status, End: end, Took: time.Second,
@@ -61,7 +62,8 @@ func nights() *standin.Project {
 }
 
 func TestAMessageNamesWhatIsNewWhatStillFailsAndWhatIsFixed(t *testing.T) {
-	api := httptest.NewServer(standin.New(standin.World{Token: "t0ken", Projects: []*standin.Project{nights()}, NoSearch: true}))
+	api := httptest.NewServer(standin.New(standin.World{Token: "t0ken", Projects: []*standin.Project{nights()},
+		NoSearch: true}))
 	t.Cleanup(api.Close)
 	got := &bodies{}
 	to := httptest.NewServer(got)
@@ -71,17 +73,21 @@ sources: [{name: qase, secrets: [s3cret], api_token: t0ken, api_url: %q}]
 notifiers: [{name: ops, type: http, url: %q}]
 rules: [{name: done, when: event_name == "run.completed", notify: [ops]}]
 `, api.URL+"/v1", to.URL))
-	for i, counts := range []string{`"passed":2,"failed":3,"blocked":0`, `"passed":2,"failed":2,"blocked":1`, `"passed":5,"failed":0,"blocked":0`} {
+	for i, counts := range []string{`"passed":2,"failed":3,"blocked":0`, `"passed":2,"failed":2,"blocked":1`,
+		`"passed":5,"failed":0,"blocked":0`} {
 		at := time.Date(2026, 11, 24+i, 8, 0, 0, 0, time.UTC).Unix()
-		m.post(t, fmt.Sprintf(`{"event_name":"run.started","timestamp":%d,"payload":{"id":%d,"title":"Nightly","environment":"stg",`+
-			`"plan":{"id":3,"title":"Regression"}},"team_member_id":0,"project_code":"WEB"}`, at-1800, i+1))
-		m.post(t, fmt.Sprintf(`{"event_name":"run.completed","timestamp":%d,"payload":{"id":%d,"cases":5,%s},"team_member_id":0,"project_code":"WEB"}`,
+		m.post(t, fmt.Sprintf(
+			`{"event_name":"run.started","timestamp":%d,"payload":{"id":%d,"title":"Nightly","environment":"stg",`+
+				`"plan":{"id":3,"title":"Regression"}},"team_member_id":0,"project_code":"WEB"}`, at-1800, i+1))
+		m.post(t, fmt.Sprintf(
+			`{"event_name":"run.completed","timestamp":%d,"payload":{"id":%d,"cases":5,%s},"team_member_id":0,"project_code":"WEB"}`,
 			at, i+1, counts))
 		eventually(t, "the message arrives", func() bool { return got.count() == i+1 })
 	}
 	for i, want := range [][]string{
 		{"Nightly: 3 failed of 5 cases\n", "**New**", "WEB-1 Sort", "WEB-3 Pay", "no run to compare with"},
-		{"Nightly: 2 failed of 5 cases, 1 new\n", "**New**\n\n- [WEB-4 Login]", "**Still failing**\n\n- [WEB-3 Pay]", "2 runs", "Fixed: WEB-1\n",
+		{"Nightly: 2 failed of 5 cases, 1 new\n", "**New**\n\n- [WEB-4 Login]", "**Still failing**\n\n- [WEB-3 Pay]",
+			"2 runs", "Fixed: WEB-1\n",
 			"before 40%", "1 blocked"},
 		{"Nightly: all 5 test cases passed\n", "**5 passed** of 5 cases", "Fixed: WEB-3, WEB-4\n"},
 	} {

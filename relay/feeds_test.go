@@ -21,14 +21,16 @@ import (
 func feedRules(t *testing.T) *rules.Set {
 	t.Helper()
 	when, faults := condition.Compile(`event_type == "relay"`)
-	title, more := template.New(nil, template.Options{}).Compile("title", "{{ .event_action }} {{ .project_code }}", template.FormText)
+	title, more := template.New(nil, template.Options{}).Compile("title", "{{ .event_action }} {{ .project_code }}",
+		template.FormText)
 	if faults != nil || more != nil {
 		t.Fatal(faults, more)
 	}
 	return rules.NewSet(rules.Options{People: people.New(nil), Settings: rules.Settings{Location: time.UTC, NoEmoji: true,
 		Retention: rules.Retention{Entities: 24 * time.Hour}},
 		Feeds: []flow.Expected{{Source: "qase", Every: time.Hour, Projects: []string{"API"}}}},
-		[]*rules.Rule{{RuleInfo: rules.RuleInfo{Name: "feed", When: when.Source, Enabled: true}, Condition: when, Title: title,
+		[]*rules.Rule{{RuleInfo: rules.RuleInfo{Name: "feed", When: when.Source, Enabled: true}, Condition: when,
+			Title:   title,
 			Targets: []*rules.Target{target.New("ops", nil)}}})
 }
 

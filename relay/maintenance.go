@@ -11,8 +11,9 @@ const (
 	linesInterval   = time.Second
 )
 
-// runMaintenance purges expired events every hour, and checks the backlog and counts the waits every minute, until ctx is done. At the start
-// it logs the number of deliveries that are pending from before, so that a restart visibly loses nothing.
+// runMaintenance purges expired events every hour, and checks the backlog and counts the waits every minute, until
+// ctx is done. At the start it logs the number of deliveries that are pending from before, so that a restart visibly
+// loses nothing.
 func (e *Engine) runMaintenance(ctx context.Context) {
 	purge, backlog, lines := time.NewTicker(purgeInterval), time.NewTicker(backlogInterval),
 		time.NewTicker(linesInterval)

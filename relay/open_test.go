@@ -17,7 +17,8 @@ func TestDecisionsKnowHowManyWaitsAreOpen(t *testing.T) {
 		r := newRigWith(t, dispatchtest.Senders{}, func(r *rig) {
 			r.decide = func(_ *rules.Set, ev *event.Event, st rules.State) rules.Decision {
 				seen = st.Waits
-				return rules.Decision{Changes: []rules.Change{{Key: flow.Name{Kind: flow.Wait, Owner: "late", Hash: st.EventID}.Key(),
+				return rules.Decision{Changes: []rules.Change{{Key: flow.Name{Kind: flow.Wait, Owner: "late",
+					Hash: st.EventID}.Key(),
 					Value: []byte("{}"), Due: ev.ReceivedAt.Add(24 * time.Hour)}}}
 			}
 		}, func(*Options) {})

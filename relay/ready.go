@@ -51,8 +51,8 @@ func (e *Engine) slotReady(key string) {
 	e.waker.look()
 }
 
-// fireReady fires the slots that are ready. It returns after which time those that are left are tried again, or 0 if none
-// is left.
+// fireReady fires the slots that are ready. It returns after which time those that are left are tried again, or 0 if
+// none is left.
 func (e *Engine) fireReady(ctx context.Context) (rest time.Duration) {
 	for ctx.Err() == nil {
 		keys := e.waker.ready.take(turnSlots)

@@ -120,7 +120,8 @@ func (m *machine) listen(tb testing.TB, h http.Handler, closers []func() error) 
 		tb.Fatal(err)
 	}
 	server := ingest.Server("", h)
-	server.ReadHeaderTimeout, server.ReadTimeout, server.WriteTimeout = patience, patience, patience // both ends are on one machine, which may be busy
+	// both ends are on one machine, which may be busy
+	server.ReadHeaderTimeout, server.ReadTimeout, server.WriteTimeout = patience, patience, patience
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(ln) }()
 	return "http://" + ln.Addr().String(), append(closers, func() error { _ = server.Close(); return <-ended })

@@ -49,7 +49,7 @@ func (t *turn) woken(s *store.Slot) rules.Woken {
 
 // needs returns what the rules will read for a slot.
 func (t *turn) needs(s *store.Slot) (n rules.Needs) {
-	defer func() { _ = recover() }() // the decision panics again, and says so
+	defer func() { _ = recover() }() // the decision panics again, with the reason
 	if name, ok := flow.Parse(s.Key); ok && t.waker.rules.needs != nil && t.waker.rules.knows(t.cfg.Rules, name) {
 		n = t.waker.rules.needs(t.cfg.Rules, t.woken(s))
 	}

@@ -137,7 +137,8 @@ func TestASlotFiresAtItsTime(t *testing.T) {
 func TestWhatRulesDoAtATimeIsCountedAndTheirFailuresAreLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, got := newToy(t, &toyRules{kind: flow.Digest, wait: time.Second, results: []rules.Result{
-			{Rule: "bad-body", Outcome: rules.Matched, Notes: []string{"silenced for ops: 2 messages", "body: the template failed"}},
+			{Rule: "bad-body", Outcome: rules.Matched, Notes: []string{"silenced for ops: 2 messages",
+				"body: the template failed"}},
 			{Rule: "no-room", Outcome: rules.Matched, Notes: []string{"no recipient is left for ops"}},
 			{Rule: "fine", Outcome: rules.Silenced, Notes: []string{"silenced for ops: 2 messages"}}}})
 		r.accept(t, "1", "a")

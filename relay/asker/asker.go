@@ -274,7 +274,7 @@ func askNames(a *Asker, k *asking) (entity, member map[string]any) {
 	return a.API.Names(ctx, k.Event)
 }
 
-// askResults asks for the failing tests. A panic counts as an answer that says so.
+// askResults asks for the failing tests. After a panic the run is not known, with the panic as the reason.
 func askResults(a *Asker, k *asking) (run *failures.Run, entity map[string]any, again time.Duration) {
 	ctx, cancel := context.WithTimeout(a.ctx, k.Until.Sub(a.Now()))
 	defer cancel()
@@ -289,7 +289,7 @@ func askResults(a *Asker, k *asking) (run *failures.Run, entity map[string]any, 
 	return run, entity, again
 }
 
-// update adds to an answer, and tells that there is one.
+// update adds to an answer, and has the slot of its event looked at.
 func (a *Asker) update(k *asking, set func(*failures.Facts), named, done bool) {
 	a.mu.Lock()
 	facts := *k.answer.Facts

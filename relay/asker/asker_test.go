@@ -136,7 +136,8 @@ func TestResultsThatDoNotComeInTimeAreThoseKnown(t *testing.T) {
 					t.Errorf("told %s, want %s", got, c.told)
 				}
 				a, _ := r.Answer("s", "1")
-				if !a.Done || !a.Named || len(a.Facts.Run.Results) != c.known || a.Facts.Run.Results == nil && a.Facts.Run.Error == "" {
+				if !a.Done || !a.Named || len(a.Facts.Run.Results) != c.known || a.Facts.Run.Results == nil &&
+					a.Facts.Run.Error == "" {
 					t.Errorf("answer %+v, run %+v", a, a.Facts.Run)
 				}
 			})

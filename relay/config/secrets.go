@@ -9,7 +9,7 @@ import (
 )
 
 // Hide returns a text of others without the secrets of the configuration: tokens of sources, and what notifiers keep as
-// secret. Of the secrets of webhooks only digests are kept, so they are not known here.
+// secret. The secrets of webhooks are not among them, since only their digests are kept.
 func (c *Config) Hide(text string) string {
 	if c.secrets == nil {
 		return text

@@ -67,8 +67,8 @@ func (c *Client) Learn(ev *event.Event) {
 	}
 }
 
-// learnCase keeps what an event says of a case. One without a title says that something of it has changed. c.mu has to be
-// held.
+// learnCase keeps what an event says of a case. One without a title says that something of it has changed. c.mu has
+// to be held.
 func (c *Client) learnCase(ev *event.Event, key, title string) {
 	old, _ := c.cases.get(key, c.now())
 	c.cases.drop(key)
@@ -81,7 +81,8 @@ func (c *Client) learnCase(ev *event.Event, key, title string) {
 	case title == "":
 		return
 	default:
-		old = knownCase{title: c.name(title), suite: event.Int(ev.Payload["suite_id"]), flaky: event.Int(ev.Payload["is_flaky"]) == 1,
+		old = knownCase{title: c.name(title), suite: event.Int(ev.Payload["suite_id"]),
+			flaky:  event.Int(ev.Payload["is_flaky"]) == 1,
 			fields: old.fields}
 		tags, _ := ev.Payload["tags"].([]any)
 		for _, tag := range tags {
@@ -107,7 +108,8 @@ func (c *Client) Dress(source, project string, results []failures.Result) (missi
 			missing = append(missing, one.CaseID)
 			continue
 		}
-		one.Title, one.Flaky, one.Muted, one.Deleted, one.Tags = known.title, known.flaky, known.muted, known.deleted, known.tags
+		one.Title, one.Flaky, one.Muted, one.Deleted, one.Tags = known.title, known.flaky, known.muted, known.deleted,
+			known.tags
 		one.Suite = c.suitePath(source, project, known.suite)
 	}
 	return missing

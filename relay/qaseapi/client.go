@@ -1,8 +1,9 @@
-// Package qaseapi asks the Qase API (https://developers.qase.io) what events leave out: the title of a run, the name of a
-// member, and the tests that failed.
+// Package qaseapi asks the Qase API (https://developers.qase.io) what events leave out: the title of a run, the name
+// of a member, and the tests that failed.
 //
-// A question goes through [Client.admit] (pauses, rate limit, requests in flight), is answered as a stream of bounded size
-// (stream.go) and ends in settle, which pauses the source after a failure. The token goes to the address of the API only.
+// A question goes through [Client.admit] (pauses, rate limit, requests in flight), is answered as a stream of
+// bounded size (stream.go) and ends in settle, which pauses the source after a failure. The token goes to the
+// address of the API only.
 package qaseapi
 
 import (
@@ -32,7 +33,8 @@ type Options struct {
 	Timeout time.Duration
 	// Hide removes the secrets of the configuration from a text.
 	Hide func(string) string
-	// Requested counts a request by its source, its endpoint (run, result, case …) and the status of the answer, or "error".
+	// Requested counts a request by its source, its endpoint (run, result, case …) and the status of the answer, or
+	// "error".
 	Requested func(source, endpoint, code string)
 }
 
@@ -59,7 +61,8 @@ type Client struct {
 
 // NewClient returns a client.
 func NewClient(o Options) *Client {
-	c := &Client{Options: o, logger: o.Logger, now: o.Now, sources: map[string]*quota{}, found: newCache[*found](maxAnswers),
+	c := &Client{Options: o, logger: o.Logger, now: o.Now, sources: map[string]*quota{},
+		found: newCache[*found](maxAnswers),
 		cases: newCache[knownCase](maxCases), suites: newCache[knownSuite](maxCases), small: newCache[any](maxSmall),
 		progress: newCache[*progress](maxAnswers), rounds: newCache[*round](maxKeptRuns)}
 	if c.logger == nil {
@@ -121,8 +124,8 @@ type found struct {
 	fields map[string]any
 }
 
-// Known returns the fields that the query asks for, without asking. complete is false if Find would ask now; a source that
-// may not ask at present, and a thing that Qase does not have, are complete without fields.
+// Known returns the fields that the query asks for, without asking. complete is false if Find would ask now; a
+// source that may not ask at present, and a thing that Qase does not have, are complete without fields.
 func (c *Client) Known(q Query) (entity, member map[string]any, complete bool) {
 	complete = true
 	for _, one := range c.questions(q) {
@@ -137,8 +140,8 @@ func (c *Client) Known(q Query) (entity, member map[string]any, complete bool) {
 	return entity, member, complete
 }
 
-// Find returns the fields that the query asks for. Either is nil if Qase does not have them or does not answer until ctx
-// ends; a later answer serves the next event.
+// Find returns the fields that the query asks for. Either is nil if Qase does not have them or does not answer until
+// ctx ends; a later answer serves the next event.
 func (c *Client) Find(ctx context.Context, q Query) (entity, member map[string]any) {
 	questions := c.questions(q)
 	answers := make([]*found, len(questions))

@@ -30,7 +30,8 @@ func TestWhatWasFoundIsKnownWithoutAsking(t *testing.T) {
 	}
 	asked := len(b.api.Requests())
 	known, who, complete := b.Known(q)
-	if !reflect.DeepEqual(known, entity) || !reflect.DeepEqual(who, member) || !complete || len(b.api.Requests()) != asked {
+	if !reflect.DeepEqual(known, entity) ||
+		!reflect.DeepEqual(who, member) || !complete || len(b.api.Requests()) != asked {
 		t.Errorf("known are %v, %v, %t", known, who, complete)
 	}
 	b.pass(answerLifetime)
@@ -125,7 +126,8 @@ func TestAClosedClientAsksNothing(t *testing.T) {
 
 // learn hands an event of a case or suite to the client.
 func (b *bench) learn(name, payload string) {
-	ev, err := event.Parse("qase", fmt.Appendf(nil, `{"event_name":%q,"payload":%s,"project_code":"WEB"}`, name, payload), end)
+	ev, err := event.Parse("qase", fmt.Appendf(nil, `{"event_name":%q,"payload":%s,"project_code":"WEB"}`, name,
+		payload), end)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -142,7 +144,8 @@ func TestEventsOfCasesAndSuitesFillTheCache(t *testing.T) {
 	b.learn("case.deleted", `{"id":40}`)
 	results := []failures.Result{{CaseID: 25}, {CaseID: 31}, {CaseID: 40}, {}}
 	missing := b.Dress("qase", "WEB", results)
-	if one := results[0]; one.Title != "Login works" || one.Suite != "Shop / Auth" || !one.Flaky || one.Tags[0] != "smoke" {
+	if one := results[0]; one.Title != "Login works" || one.Suite != "Shop / Auth" || !one.Flaky ||
+		one.Tags[0] != "smoke" {
 		t.Errorf("got %+v", one)
 	}
 	if fmt.Sprint(missing) != "[31]" || !results[2].Deleted || len(b.api.Requests()) != 0 {

@@ -23,8 +23,8 @@ const (
 	maxHashes      = 100 // of one defect
 )
 
-// dress fills in what a person wants to know of the failing tests: titles and suites, assignees, owners and defects, as far
-// as the requests that are left go. What is missing is no failure: the list shows WEB-25 for a title.
+// dress fills in what a person wants to know of the failing tests: titles and suites, assignees, owners and defects,
+// as far as the requests that are left go. What is missing is no failure: the list shows WEB-25 for a title.
 func (r *round) dress(ctx context.Context) {
 	if len(r.run.Results) == 0 && len(r.run.Recovered) == 0 {
 		return
@@ -157,7 +157,7 @@ func (r *round) unknownSuites(shown []failures.Result) (ids []int) {
 	return slices.Compact(ids)
 }
 
-// openStatuses are the statuses of defects that nobody has resolved.
+// openStatuses are the statuses of defects that are not resolved.
 var openStatuses = []string{"open", "in_progress"}
 
 func defectPath(project, status string) string {

@@ -27,7 +27,8 @@ func (c *Client) questions(q Query) (list []question) {
 			project: ev.Project, endpoint: ev.Type(), path: entityPath(ev.Type(), ev.Project, ev.EntityID())}})
 	}
 	if q.Member && ev.MemberID != 0 {
-		list = append(list, question{key: memberKey(q.Source.Name, ev.MemberID), member: true, id: ev.MemberID, ask: askMember,
+		list = append(list, question{key: memberKey(q.Source.Name, ev.MemberID), member: true, id: ev.MemberID,
+			ask:     askMember,
 			request: request{source: q.Source}})
 	}
 	return list
@@ -172,8 +173,8 @@ func readIDs(s stream, to *[]int) error {
 	})
 }
 
-// askMember returns the name and the email address of a team member. Whether Qase names them by the id of an author or of
-// a user is not documented, so both are tried.
+// askMember returns the name and the email address of a team member. Whether Qase names them by the id of an author
+// or of a user is not documented, so both are tried.
 func askMember(ctx context.Context, c *Client, q question) (map[string]any, error) {
 	p, err := c.askPerson(ctx, q.request, q.id)
 	if err != nil {

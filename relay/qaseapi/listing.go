@@ -84,8 +84,8 @@ func keys(m map[string]int) func(func(string) bool) {
 	}
 }
 
-// readStatus reads the results with one status, page by page. After a page that is too long, pages are shorter; a result
-// that is too long by itself is left out.
+// readStatus reads the results with one status, page by page. After a page that is too long, pages are shorter; a
+// result that is too long by itself is left out.
 func (l *listing) readStatus(ctx context.Context, status string) error {
 	most := cmp.Or(l.q.Source.Failures.Most, failures.MaxResults)
 	before, filtered := len(l.rows), 0
@@ -128,8 +128,8 @@ func (l *listing) page(ctx context.Context, filter string) (page[row], error) {
 	return p, err
 }
 
-// verify reads all attempts at the cases that failed, since the run counts another number of failures: those with several
-// failing results first.
+// verify reads all attempts at the cases that failed, since the run counts another number of failures: those with
+// several failing results first.
 func (l *listing) verify(ctx context.Context) error {
 	count := map[int]int{}
 	var ids []int
@@ -218,7 +218,7 @@ func (l *listing) conclude() {
 	r.Complete = r.Known && l.known >= r.Failed
 }
 
-// readOthers reads which cases were blocked or skipped, so that none of them counts as fixed. They stay unknown if some
+// readOthers reads which cases were blocked or skipped, so that they do not count as fixed. They stay unknown if some
 // cases have no result at all, if there are too many, or if Qase does not answer.
 func (l *listing) readOthers(ctx context.Context) {
 	r, others := l.run, failures.IDs{}
@@ -253,8 +253,8 @@ func (l *listing) readOthers(ctx context.Context) {
 	}
 }
 
-// group returns the newest failing result of each case, with the number of its failing results in Times, and the number of
-// all. A case that passed later is in the list of the recovered ones.
+// group returns the newest failing result of each case, with the number of its failing results in Times, and the
+// number of all. A case that passed later is in the list of the recovered ones.
 func (l *listing) group() (tests []failures.Result, rows int) {
 	at, newest, left := map[int]int{}, map[int]row{}, map[int]bool{}
 	for _, one := range l.rows {

@@ -13,8 +13,8 @@ import (
 // maxProbed is how many projects of a source are tried.
 const maxProbed = 10
 
-// Probe tries whether a source can ask Qase what the relay wants to know, and changes nothing. It returns a sentence about
-// what works, or an error that says what to do.
+// Probe tries whether a source can ask Qase what the relay wants to know, and changes nothing. It returns a sentence
+// about what works, or an error that says what to do.
 func (c *Client) Probe(ctx context.Context, s *rules.Source) (said string, err error) {
 	r := request{source: s}
 	codes := s.Projects[:min(len(s.Projects), maxProbed)]
@@ -76,15 +76,15 @@ func probeError(err error, what string) error {
 	f := failureOf(err)
 	switch {
 	case f.code == 401:
-		return errors.New("Qase does not accept the api_token (401): make one in Qase under API tokens, and see whether api_url " +
-			"is that of the same workspace")
+		return errors.New("Qase does not accept the api_token (401): make one in Qase under API tokens, and see whether " +
+			"api_url is that of the same workspace")
 	case f.cause == refused:
 		return fmt.Errorf("the api_token may not read %s (%d): give the user who made it a role that can", what, f.code)
 	case f.cause == missing && strings.HasPrefix(what, "the projects"):
 		return errors.New("there is no Qase API at api_url (404): it ends in /v1, as https://api.qase.io/v1 does")
 	case f.cause == missing:
-		return fmt.Errorf("the api_token does not see %s (404): correct the code in projects, or give the user who made the token "+
-			"a role in it", what)
+		return fmt.Errorf("the api_token does not see %s (404): correct the code in projects, or give the user who "+
+			"made the token a role in it", what)
 	}
 	return errors.New(f.Error())
 }

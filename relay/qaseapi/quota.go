@@ -52,7 +52,8 @@ func (r *rest) failure(now time.Time) *failure {
 func (c *Client) quota(s *rules.Source) *quota {
 	q := c.sources[s.Name]
 	if q == nil {
-		q = &quota{limit: rate.NewLimiter(rate.Every(time.Minute/maxPerMinute), burst), places: make(chan struct{}, maxAtOnce)}
+		q = &quota{limit: rate.NewLimiter(rate.Every(time.Minute/maxPerMinute), burst),
+			places: make(chan struct{}, maxAtOnce)}
 		c.sources[s.Name] = q
 	}
 	if q.address != s.APIURL || q.token != s.APIToken() {

@@ -67,11 +67,13 @@ var blocks = map[string]bool{"p": true, "br": true, "div": true, "li": true, "ul
 	"hr": true, "body": true, "html": true, "head": true, "section": true, "article": true, "tbody": true, "thead": true}
 
 // inline are the elements that begin none.
-var inline = map[string]bool{"a": true, "b": true, "i": true, "u": true, "s": true, "em": true, "strong": true, "code": true,
+var inline = map[string]bool{"a": true, "b": true, "i": true, "u": true, "s": true, "em": true, "strong": true,
+	"code": true,
 	"span": true, "font": true, "img": true, "td": true, "th": true, "small": true, "sub": true, "sup": true, "mark": true,
 	"script": true, "style": true, "iframe": true, "svg": true, "input": true, "button": true, "form": true, "video": true}
 
-// plainText returns HTML as text. What stands in angle brackets and is not an element of HTML stays, as in: expected <true>.
+// plainText returns HTML as text. What stands in angle brackets and is not an element of HTML stays, as in: expected
+// <true>.
 func plainText(markup string) string {
 	var out strings.Builder
 	z := html.NewTokenizer(strings.NewReader(markup))
@@ -101,7 +103,8 @@ func plainText(markup string) string {
 	}
 }
 
-// name returns a title or another name of the answer as one line of a bounded length, without secrets of the configuration.
+// name returns a title or another name of the answer as one line of a bounded length, without secrets of the
+// configuration.
 func (c *Client) name(text string) string {
 	return c.Hide(notifiers.CutBytes(notifiers.OneLine(text), maxBytes))
 }

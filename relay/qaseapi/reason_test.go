@@ -43,7 +43,8 @@ func TestAReasonIsOneLineOfText(t *testing.T) {
 func TestAReasonIsBounded(t *testing.T) {
 	c := NewClient(Options{})
 	for _, text := range []string{strings.Repeat("x", 5000), "x" + strings.Repeat("👩‍👩‍👧 ", 500), strings.Repeat("é", 500),
-		"a" + strings.Repeat("\u0301", 5000), strings.Repeat("ß", 199) + "\U0001F1E9\U0001F1EA", strings.Repeat("<b>x", 2000)} {
+		"a" + strings.Repeat("\u0301", 5000), strings.Repeat("ß", 199) + "\U0001F1E9\U0001F1EA",
+		strings.Repeat("<b>x", 2000)} {
 		got := c.reason(text, "")
 		if n := uniseg.GraphemeClusterCount(got); n > maxReason || len(got) > maxBytes+4 || got == "" {
 			t.Errorf("%d characters, %d bytes", n, len(got))

@@ -16,7 +16,7 @@ import (
 
 const (
 	requestTimeout = 5 * time.Second
-	errorPause     = 30 * time.Second // of a source after an error of the server, a timeout or an answer that makes no sense
+	errorPause     = 30 * time.Second // of a source after an error of the server, a timeout or a broken answer
 	refusedPause   = 10 * time.Minute // of a source whose token is refused, and of a project that it may not read
 	minPause       = 10 * time.Second // after 429
 	maxPause       = 10 * time.Minute // after 429

@@ -29,9 +29,10 @@ type RunQuery struct {
 }
 
 // Results asks once about the results of a run, which come in late. It never takes longer than ctx, and returns what is
-// known then: the run, the fields of the run as its events have them (nil if not known), and when it could help to ask once
-// more: 0 if the list is complete, or cannot become so.
-func (c *Client) Results(ctx context.Context, q RunQuery) (run *failures.Run, entity map[string]any, again time.Duration) {
+// known then: the run, the fields of the run as its events have them (nil if not known), and when it could help to
+// ask once more: 0 if the list is complete, or cannot become so.
+func (c *Client) Results(ctx context.Context, q RunQuery) (run *failures.Run, entity map[string]any,
+	again time.Duration) {
 	key, p := c.progressOf(q)
 	r := &round{c: c, q: q, progress: p, run: &failures.Run{Failed: q.Failed},
 		base: request{source: q.Source, project: q.Project, patient: true, budget: &p.budget}}
@@ -68,8 +69,8 @@ func (c *Client) Results(ctx context.Context, q RunQuery) (run *failures.Run, en
 	return r.run, r.entity, r.again
 }
 
-// Anew lets the next question about a run go out as if it was the first one, for a person who asks: what earlier ones brought
-// is forgotten, and pauses after them end, except one that Qase has asked for.
+// Anew lets the next question about a run go out as if it was the first one, for a person who asks: what earlier
+// ones brought is forgotten, and pauses after them end, except one that Qase has asked for.
 func (c *Client) Anew(q RunQuery) {
 	key := event.JoinKey(q.Source.Name, q.Project, q.RunID)
 	c.mu.Lock()
@@ -210,7 +211,8 @@ func (r *round) fail(ctx context.Context, f *failure) {
 		f = &failure{cause: away, said: f.said, again: r.later()}
 	case f.cause == giveUp:
 		waited := max(r.waited().Round(time.Second), time.Second)
-		f = &failure{cause: away, said: fmt.Sprintf("the Qase API did not answer in %s", value.HumanDuration(waited)), again: r.later()}
+		f = &failure{cause: away, said: fmt.Sprintf("the Qase API did not answer in %s", value.HumanDuration(waited)),
+			again: r.later()}
 	}
 	r.run.Error, r.again = f.said, f.again
 	switch f.cause {

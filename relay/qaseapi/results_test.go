@@ -74,7 +74,8 @@ func TestFailingTestsAreCountedAsTheRunCountsThem(t *testing.T) {
 			result(1, "failed", "c"), result(1, "passed", "")}, "1x3:c", 0, true},
 		"a pass on a later attempt is no failure": {1, nil, []standin.Result{at(result(1, "passed", ""), 2),
 			at(result(1, "failed", "flaky"), 1), result(2, "failed", "real")}, "2:real", 1, true},
-		"in one second the later place decides": {1, nil, []standin.Result{result(1, "failed", "flaky"), result(1, "passed", ""),
+		"in one second the later place decides": {1, nil, []standin.Result{result(1, "failed", "flaky"),
+			result(1, "passed", ""),
 			result(2, "failed", "real")}, "2:real", 1, true},
 		"three failed attempts are one failure": {1, nil, []standin.Result{at(result(1, "failed", "first"), 1),
 			at(result(1, "failed", "last"), 3), at(result(1, "failed", "second"), 2)}, "1a3:last", 0, true},
@@ -166,7 +167,8 @@ func TestThousandsOfFailuresCostThirtyRequests(t *testing.T) {
 		if grown := growth(func() { got, again = b.results(5000) }); grown > 30<<20 {
 			t.Errorf("the heap grew by %d MiB", grown>>20)
 		}
-		if len(got.Results) != 1000 || got.Left != 4000 || got.Complete || again != 0 || got.Error != "" || len(got.Cases) != 5000 {
+		if len(got.Results) != 1000 || got.Left != 4000 || got.Complete || again != 0 || got.Error != "" ||
+			len(got.Cases) != 5000 {
 			t.Errorf("%d results, %d left, complete: %t, again %s, error %s", len(got.Results), got.Left, got.Complete, again,
 				got.Error)
 		}
@@ -244,28 +246,39 @@ func TestEachTroubleHasItsWords(t *testing.T) {
 		outcome string
 		again   time.Duration
 	}{
-		"an API that is away":       {standin.Trouble{Path: "/v1/run", HangUp: true}, 2, "cannot be reached", "none", errorPause},
-		"a token that is refused":   {standin.Trouble{Path: "/v1/run", Status: 401}, 2, "does not accept the api_token (401)", "refused", 0},
-		"a project out of reach":    {standin.Trouble{Path: "/v1/run", Status: 403}, 2, "may not read the project WEB (403)", "refused", 0},
-		"a run that was deleted":    {standin.Trouble{Path: "/v1/run", Status: 404}, 2, "does not have the run any more", "refused", 0},
-		"no such project":           {standin.Trouble{Status: 404}, 2, "does not see a project WEB (404)", "refused", 0},
-		"too many requests":         {standin.Trouble{Path: "/v1/run", RetryAfter: "17"}, 2, "too many requests", "limited", 17 * time.Second},
-		"a server error":            {standin.Trouble{Path: "/v1/run", Status: 500}, 2, "500 Internal Server Error", "none", errorPause},
-		"an empty answer":           {standin.Trouble{Path: "/v1/run", Empty: true}, 2, "empty or broken", "none", errorPause},
-		"an answer that is cut":     {standin.Trouble{Path: "/v1/run", Cut: true}, 2, "empty or broken", "none", errorPause},
-		"an answer of another kind": {standin.Trouble{Path: "/v1/run", Body: "<html>"}, 2, "empty or broken", "none", errorPause},
+		"an API that is away": {standin.Trouble{Path: "/v1/run", HangUp: true}, 2, "cannot be reached", "none",
+			errorPause},
+		"a token that is refused": {standin.Trouble{Path: "/v1/run", Status: 401}, 2,
+			"does not accept the api_token (401)", "refused", 0},
+		"a project out of reach": {standin.Trouble{Path: "/v1/run", Status: 403}, 2,
+			"may not read the project WEB (403)", "refused", 0},
+		"a run that was deleted": {standin.Trouble{Path: "/v1/run", Status: 404}, 2, "does not have the run any more",
+			"refused", 0},
+		"no such project": {standin.Trouble{Status: 404}, 2, "does not see a project WEB (404)", "refused", 0},
+		"too many requests": {standin.Trouble{Path: "/v1/run", RetryAfter: "17"}, 2, "too many requests",
+			"limited", 17 * time.Second},
+		"a server error": {standin.Trouble{Path: "/v1/run", Status: 500}, 2, "500 Internal Server Error",
+			"none", errorPause},
+		"an empty answer": {standin.Trouble{Path: "/v1/run", Empty: true}, 2, "empty or broken", "none",
+			errorPause},
+		"an answer that is cut": {standin.Trouble{Path: "/v1/run", Cut: true}, 2, "empty or broken", "none", errorPause},
+		"an answer of another kind": {standin.Trouble{Path: "/v1/run", Body: "<html>"}, 2, "empty or broken", "none",
+			errorPause},
 		"a nested answer": {standin.Trouble{Path: "/v1/run", Body: `{"result":` + strings.Repeat("[", 1<<20)}, 2,
 			"nested too deeply", "none", time.Second},
-		"a status that says no": {standin.Trouble{Path: "/v1/run", Body: `{"status":false,"result":{}}`}, 2, "empty or broken",
+		"a status that says no": {standin.Trouble{Path: "/v1/run", Body: `{"status":false,"result":{}}`}, 2,
+			"empty or broken",
 			"none", errorPause},
-		"results out of reach": {standin.Trouble{Path: "/v1/result", Status: 403}, 2, "may not read the project WEB", "refused", 0},
-		"results that fail":    {standin.Trouble{Path: "/v1/result", Status: 502}, 2, "502 Bad Gateway", "none", errorPause},
+		"results out of reach": {standin.Trouble{Path: "/v1/result", Status: 403}, 2, "may not read the project WEB",
+			"refused", 0},
+		"results that fail": {standin.Trouble{Path: "/v1/result", Status: 502}, 2, "502 Bad Gateway", "none", errorPause},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, shop())
 			b.api.Trouble(c.trouble)
 			run, again := b.results(c.failed)
-			if run.Known || run.Complete || !strings.Contains(run.Error, c.error) || run.Outcome() != c.outcome || again != c.again {
+			if run.Known || run.Complete ||
+				!strings.Contains(run.Error, c.error) || run.Outcome() != c.outcome || again != c.again {
 				t.Errorf("run %+v, outcome %s, again %s", run, run.Outcome(), again)
 			}
 			asked := len(b.api.Requests())
@@ -407,7 +420,8 @@ func TestACaseThatWasDeletedAndPartsOutOfReachLeaveTheList(t *testing.T) {
 	b.api.Trouble(standin.Trouble{Path: "/v1/defect", Status: 403}, standin.Trouble{Path: "/v1/plan", Status: 403},
 		standin.Trouble{Path: "/v1/suite", Status: 404})
 	run, again := b.results(2)
-	if !run.Complete || again != 0 || !run.Results[0].Deleted || run.Results[1].Title != "Pay by card" || run.Defects != nil {
+	if !run.Complete || again != 0 || !run.Results[0].Deleted || run.Results[1].Title != "Pay by card" ||
+		run.Defects != nil {
 		t.Errorf("run %+v", run)
 	}
 	if b.log.String() != "" {
@@ -441,7 +455,8 @@ func TestAnAPIThatDoesNotAnswerRestsTheSource(t *testing.T) {
 	defer close(hold)
 	b.Timeout = 10 * time.Millisecond
 	b.api.Trouble(standin.Trouble{Hold: hold})
-	if run, again := b.results(2); !strings.HasPrefix(run.Error, "the Qase API did not answer within ") || again != errorPause {
+	if run, again := b.results(2); !strings.HasPrefix(run.Error, "the Qase API did not answer within ") ||
+		again != errorPause {
 		t.Errorf("run %+v, again %s", run, again)
 	}
 	asked := len(b.api.Requests())
@@ -481,7 +496,8 @@ func TestAnEventThatWaitedBeforeARestartHasWaitedAllThatTime(t *testing.T) {
 
 func TestCasesThatWereBlockedOrSkippedAreKnown(t *testing.T) {
 	run := nightly(1, 2, 3, 4)
-	results := []standin.Result{result(1, "failed", "a"), result(2, "blocked", "b"), result(3, "skipped", "c"), result(4, "passed", "")}
+	results := []standin.Result{result(1, "failed", "a"), result(2, "blocked", "b"), result(3, "skipped", "c"),
+		result(4, "passed", "")}
 	b := newBench(t, &standin.Project{Runs: []standin.Run{run}, Results: results})
 	if got, _ := b.results(1); !got.Complete || fmt.Sprint(got.Others) != "[2 3]" {
 		t.Errorf("others %v of %+v", got.Others, got)

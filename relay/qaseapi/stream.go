@@ -27,7 +27,8 @@ var (
 	errTooDeep = errors.New("the answer is nested too deeply")
 )
 
-// shortening is a reader of JSON that truncates its texts, so that a stack trace costs only the memory of its beginning.
+// shortening is a reader of JSON that truncates its texts, so that a stack trace costs only the memory of its
+// beginning.
 type shortening struct {
 	from       io.Reader
 	kept, sent int64

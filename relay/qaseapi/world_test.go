@@ -54,11 +54,13 @@ func (l *lines) String() string {
 func newBench(t *testing.T, p *standin.Project) *bench {
 	p.Code = "WEB"
 	b := &bench{t: t, log: &lines{}, at: end, counts: map[string]int{}}
-	b.api = standin.New(standin.World{Token: token, Projects: []*standin.Project{p}, NoSearch: true, Members: []standin.Member{
-		{ID: 40, Name: "Bob Bar", Email: "bob@bar.io"}, {ID: 41, Name: "Ana López", Email: "ana@bar.io", NotAuthor: true}}})
+	b.api = standin.New(standin.World{Token: token, Projects: []*standin.Project{p}, NoSearch: true,
+		Members: []standin.Member{
+			{ID: 40, Name: "Bob Bar", Email: "bob@bar.io"}, {ID: 41, Name: "Ana López", Email: "ana@bar.io", NotAuthor: true}}})
 	b.server = httptest.NewServer(b.api)
 	secret := token
-	b.source = &rules.Source{Name: "qase", APIURL: b.server.URL + "/v1", Token: &secret, Failures: failures.DefaultSettings()}
+	b.source = &rules.Source{Name: "qase", APIURL: b.server.URL + "/v1", Token: &secret,
+		Failures: failures.DefaultSettings()}
 	b.Client = NewClient(Options{Logger: slog.New(slog.NewTextHandler(b.log, nil)), Now: b.clock, Timeout: time.Minute,
 		Hide: func(s string) string { return strings.ReplaceAll(s, "configured-secret", "<secret>") },
 		Requested: func(source, endpoint, code string) {
@@ -94,8 +96,9 @@ func (b *bench) query(failed int) RunQuery {
 }
 
 func (b *bench) event(run int) *event.Event {
-	ev, err := event.Parse("qase", fmt.Appendf(nil, `{"event_name":"run.completed","timestamp":1767225600,"payload":{"id":%d},`+
-		`"team_member_id":40,"project_code":"WEB"}`, run), end)
+	ev, err := event.Parse("qase", fmt.Appendf(nil,
+		`{"event_name":"run.completed","timestamp":1767225600,"payload":{"id":%d},`+
+			`"team_member_id":40,"project_code":"WEB"}`, run), end)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -132,11 +135,13 @@ func shown(run *failures.Run) string {
 
 // nightly is run 7 of some cases.
 func nightly(cases ...int) standin.Run {
-	return standin.Run{ID: 7, Title: "Nightly", Environment: "stg", Plan: 3, Cases: cases, Start: end.Add(-30 * time.Minute), End: end}
+	return standin.Run{ID: 7, Title: "Nightly", Environment: "stg", Plan: 3, Cases: cases,
+		Start: end.Add(-30 * time.Minute), End: end}
 }
 
 func result(id int, status, comment string) standin.Result {
-	return standin.Result{Run: 7, Case: id, Hash: fmt.Sprint("hash", id), Status: status, Comment: comment, End: end, Took: time.Second}
+	return standin.Result{Run: 7, Case: id, Hash: fmt.Sprint("hash", id), Status: status, Comment: comment, End: end,
+		Took: time.Second}
 }
 
 // shop is a project with all that a list shows.
@@ -144,7 +149,8 @@ func shop() *standin.Project {
 	return &standin.Project{Title: "Shop",
 		Cases: []standin.Case{{ID: 25, Suite: 12, Title: "Login works", Flaky: true, Tags: []string{"smoke"}},
 			{ID: 31, Suite: 13, Title: "Pay by card", Fields: map[int]string{5: "41"}}, {ID: 40, Title: "Logout"}},
-		Suites:       []standin.Suite{{ID: 12, Title: "Auth", Parent: 11}, {ID: 11, Title: "Shop"}, {ID: 13, Title: "Checkout"}},
+		Suites: []standin.Suite{{ID: 12, Title: "Auth", Parent: 11}, {ID: 11, Title: "Shop"}, {ID: 13,
+			Title: "Checkout"}},
 		Plans:        []standin.Plan{{ID: 3, Title: "Regression", Assignees: map[int]int{25: 40}}},
 		Environments: []standin.Environment{{ID: 2, Title: "Staging", Slug: "stg"}},
 		Fields:       []standin.Field{{ID: 5, Title: "Owner", Type: "user"}},

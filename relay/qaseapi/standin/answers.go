@@ -143,7 +143,8 @@ func (s *Server) results(r *http.Request) (any, int) {
 		ids = strings.Split(list, ",")
 	}
 	found := slices.DeleteFunc(slices.Clone(p.Results), func(one Result) bool {
-		return run != "" && strconv.Itoa(one.Run) != run || r.FormValue("status") != "" && one.Status != r.FormValue("status") ||
+		return run != "" && strconv.Itoa(one.Run) != run || r.FormValue("status") != "" &&
+			one.Status != r.FormValue("status") ||
 			ids != nil && !slices.Contains(ids, strconv.Itoa(one.Case)) || times < one.AfterQuestions ||
 			one.AppearsAt.After(time.Now())
 	})
@@ -192,7 +193,8 @@ func (one Result) write(w *bytes.Buffer, flush func()) {
 		if i > 0 {
 			w.WriteByte(',')
 		}
-		w.Write(quoted(object{"position": i, "comment": strings.Repeat("a step ", 200), "attachments": []any{object{"url": "x"}}}))
+		w.Write(quoted(object{"position": i, "comment": strings.Repeat("a step ", 200),
+			"attachments": []any{object{"url": "x"}}}))
 	}
 	w.WriteString("],")
 	flush()

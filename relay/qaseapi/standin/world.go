@@ -1,5 +1,5 @@
-// Package standin is a Qase API for tests and for the demo: it answers the questions of the relay about a world that it was
-// given, with the envelope, the page limits and the errors of the real one, and makes trouble on request.
+// Package standin is a Qase API for tests and for the demo: it answers the questions of the relay about a world that
+// it was given, with the envelope, the page limits and the errors of the real one, and makes trouble on request.
 package standin
 
 import "time"
@@ -81,7 +81,7 @@ type Result struct {
 	AfterQuestions          int // it is there once the results of its run were asked for so many times
 	AppearsAt               time.Time
 	NoCase                  bool // case_id is null
-	IgnoredFieldsAreStrange bool // fields that nobody reads have other types than usual
+	IgnoredFieldsAreStrange bool // fields that are not read have other types than usual
 }
 
 // Defect is a defect.
