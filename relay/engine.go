@@ -47,6 +47,8 @@ type Options struct {
 	Now     func() time.Time // nil means that of the store
 	Rand    func() float64   // the jitter of retries, from 0 to 1; nil means math/rand
 	IDs     *store.IDs       // nil means those of the store's Node
+	// QaseTimeout is how long a request to the Qase API may take; 0 means 5 s.
+	QaseTimeout time.Duration
 }
 
 // Engine accepts events and dispatches the deliveries that follow. Its methods may be called from many goroutines, Run
@@ -80,7 +82,7 @@ func New(o Options) *Engine {
 	o.Logger, o.Metrics, o.Now, o.IDs = d.Logger, d.Metrics, d.Now, d.IDs // with their defaults
 	e.waker.fresh, e.waker.rules = make(chan struct{}, 1), ownSlotRules()
 	e.Options, e.dispatcher, e.qase = o, d, qaseapi.NewClient(qaseapi.Options{Logger: o.Logger, Now: o.Now,
-		Requested: o.Metrics.QaseRequested, Hide: func(text string) string { return e.Config().Hide(text) }})
+		Timeout: o.QaseTimeout, Requested: o.Metrics.QaseRequested, Hide: func(text string) string { return e.Config().Hide(text) }})
 	e.silences = newSilences(o)
 	e.asker = asker.New(asker.Options{API: asks{e}, Now: o.Now, Ready: e.slotReady, Asked: e.observeAsked})
 	e.config.Store(o.Config)

@@ -59,7 +59,7 @@ func start(tb testing.TB, dir, rulesText string, kinds ...notifiers.Kind) *machi
 		tb.Fatal(err)
 	}
 	metrics := metrics.New(metrics.Options{Version: "test"})
-	m.engine = relay.New(relay.Options{Store: m.store, Config: cfg, Metrics: metrics})
+	m.engine = relay.New(relay.Options{Store: m.store, Config: cfg, Metrics: metrics, QaseTimeout: patience})
 	m.reloader = config.NewReloader(config.ReloadOptions{Patterns: []string{m.rules}, Load: options, Config: cfg,
 		Apply: m.engine.Reload, Observe: metrics.Reloaded})
 	ctx, cancel := context.WithCancel(context.Background())

@@ -295,6 +295,9 @@ func TestWithoutAnAnswerFromQaseTheMessageGoesAndExplains(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newAskingWorld(t)
+			if c.trouble.Hold != nil { // the request may have any limit
+				w.waitFor(t, "1s")
+			}
 			w.api.Trouble(c.trouble)
 			p := w.start(t)
 			id := w.end(t, 2)
