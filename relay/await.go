@@ -95,7 +95,8 @@ func (e *Engine) askFor(cfg *config.Config, p *pendingEvent, w *awaited, get fun
 		return
 	}
 	failed, st := event.Int(p.event.Payload["failed"]), rules.State{Now: now, Get: get, Facts: p.facts}
-	if failed == 0 && complete && !cfg.Rules.WasRed(p.event, st) { // without its names, its series is not known yet
+	seriesKnown := complete && (q.Entity || knowsSeries(p.event, get)) // by the start of the run, or by Qase
+	if failed == 0 && seriesKnown && !cfg.Rules.WasRed(p.event, st) {
 		return
 	}
 	until := now.Add(s.Failures.Wait)
@@ -104,6 +105,12 @@ func (e *Engine) askFor(cfg *config.Config, p *pendingEvent, w *awaited, get fun
 		return
 	}
 	w.event.Results, w.event.Until = true, until.UnixMilli()
+}
+
+// knowsSeries reports whether events have brought the plan and the environment of a run.
+func knowsSeries(ev *event.Event, get func(string) ([]byte, error)) bool {
+	stored, err := get(memory.EntityPrefix + ev.EntityKey())
+	return err != nil || memory.HasStart(stored)
 }
 
 // unknownResults returns the facts about the end of a run, which may be nil, with the reason why the failing tests
@@ -214,7 +221,9 @@ func (a asks) Results(ctx context.Context, ev *event.Event) (*failures.Run, map[
 		return &failures.Run{Failed: event.Int(ev.Payload["failed"]), Cause: failures.CauseOff,
 			Error: "the source " + ev.Source + " does not ask the Qase API any more"}, nil, 0
 	}
-	return a.qase.Results(ctx, runQuery(s, ev))
+	q := runQuery(s, ev)
+	q.Series = a.seriesOf(ev)
+	return a.qase.Results(ctx, q)
 }
 
 // runQuery returns the question which tests failed in the run of an event.

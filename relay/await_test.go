@@ -19,6 +19,7 @@ import (
 	"qaserelay/rules/event"
 	"qaserelay/rules/failures"
 	"qaserelay/rules/flow"
+	entities "qaserelay/rules/memory"
 	"qaserelay/rules/message"
 	"qaserelay/rules/people"
 	"qaserelay/rules/rulefile/rulefiletest"
@@ -284,7 +285,12 @@ func TestAGreenRunOfAnUnknownSeriesIsAskedAboutToo(t *testing.T) {
 		if kept := r.stored(t, receipt.ID); kept != "now matched, names matched, 1 results" {
 			t.Errorf("kept: %s", kept)
 		}
-		if _, err := r.Accept(t.Context(), runEnded(t, "run.completed", "8", "Nightly", 0)); err != nil {
+		ev = runEnded(t, "run.completed", "8", "Nightly", 0)
+		start := store.Change{Key: entities.EntityPrefix + ev.EntityKey(), Value: []byte(`{"fields":{},"started_at":1}`)}
+		if _, err := r.memory.Swap(t.Context(), start.Key, nil, start); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Accept(t.Context(), ev); err != nil {
 			t.Fatal(err)
 		}
 		arrived(t, got, "", ": 1 names, complete: true", "Nightly", "Nightly: no names") // a series that was never red

@@ -43,13 +43,12 @@ func nights() *standin.Project {
 			p.Cases = append(p.Cases, standin.Case{ID: id, Title: title})
 		}
 	}
-	first := time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)
 	for i, statuses := range [][]string{
 		{"failed", "failed", "failed", "passed", "passed"},
 		{"passed", "blocked", "failed", "failed", "passed"},
 		{"passed", "passed", "passed", "passed", "passed"},
 	} {
-		run, end := i+1, first.Add(time.Duration(i)*24*time.Hour)
+		run, end := i+1, nightOf(i)
 		p.Runs = append(p.Runs, standin.Run{ID: run, Title: "Nightly", Environment: "stg", Plan: 3,
 			Cases: []int{1, 2, 3, 4, 5},
 			Start: end.Add(-30 * time.Minute), End: end})
@@ -61,28 +60,47 @@ func nights() *standin.Project {
 	return p
 }
 
-func TestAMessageNamesWhatIsNewWhatStillFailsAndWhatIsFixed(t *testing.T) {
+// starts posts the start of a run of nights.
+func (m *machine) starts(t *testing.T, night int) {
+	t.Helper()
+	m.post(t, fmt.Sprintf(`{"event_name":"run.started","timestamp":%d,"payload":{"id":%d,"title":"Nightly",`+
+		`"environment":"stg","plan":{"id":3,"title":"Regression"}},"team_member_id":0,"project_code":"WEB"}`,
+		nightOf(night).Unix()-1800, night+1))
+}
+
+// ends posts the end of a run of nights.
+func (m *machine) ends(t *testing.T, night int) {
+	t.Helper()
+	counts := []string{`"passed":2,"failed":3,"blocked":0`, `"passed":2,"failed":2,"blocked":1`,
+		`"passed":5,"failed":0,"blocked":0`}[night]
+	m.post(t, fmt.Sprintf(`{"event_name":"run.completed","timestamp":%d,"payload":{"id":%d,"cases":5,%s},`+
+		`"team_member_id":0,"project_code":"WEB"}`, nightOf(night).Unix(), night+1, counts))
+}
+
+func nightOf(i int) time.Time { return time.Date(2026, 11, 24+i, 8, 0, 0, 0, time.UTC) }
+
+// newNights returns a relay with default messages, which asks about nights, and what it sends.
+func newNights(t *testing.T) (*machine, *bodies) {
+	t.Helper()
 	api := httptest.NewServer(standin.New(standin.World{Token: "t0ken", Projects: []*standin.Project{nights()},
 		NoSearch: true}))
 	t.Cleanup(api.Close)
 	got := &bodies{}
 	to := httptest.NewServer(got)
 	t.Cleanup(to.Close)
-	m := start(t, t.TempDir(), fmt.Sprintf(`
+	return start(t, t.TempDir(), fmt.Sprintf(`
 sources: [{name: qase, secrets: [s3cret], api_token: t0ken, api_url: %q}]
 notifiers: [{name: ops, type: http, url: %q}]
 rules: [{name: done, when: event_name == "run.completed", notify: [ops]}]
-`, api.URL+"/v1", to.URL))
-	for i, counts := range []string{`"passed":2,"failed":3,"blocked":0`, `"passed":2,"failed":2,"blocked":1`,
-		`"passed":5,"failed":0,"blocked":0`} {
-		at := time.Date(2026, 11, 24+i, 8, 0, 0, 0, time.UTC).Unix()
-		m.post(t, fmt.Sprintf(
-			`{"event_name":"run.started","timestamp":%d,"payload":{"id":%d,"title":"Nightly","environment":"stg",`+
-				`"plan":{"id":3,"title":"Regression"}},"team_member_id":0,"project_code":"WEB"}`, at-1800, i+1))
-		m.post(t, fmt.Sprintf(
-			`{"event_name":"run.completed","timestamp":%d,"payload":{"id":%d,"cases":5,%s},"team_member_id":0,"project_code":"WEB"}`,
-			at, i+1, counts))
-		eventually(t, "the message arrives", func() bool { return got.count() == i+1 })
+`, api.URL+"/v1", to.URL)), got
+}
+
+func TestAMessageNamesWhatIsNewWhatStillFailsAndWhatIsFixed(t *testing.T) {
+	m, got := newNights(t)
+	for night := range 3 {
+		m.starts(t, night)
+		m.ends(t, night)
+		eventually(t, "the message arrives", func() bool { return got.count() == night+1 })
 	}
 	for i, want := range [][]string{
 		{"Nightly: 3 failed of 5 cases\n", "**New**", "WEB-1 Sort", "WEB-3 Pay", "no run to compare with"},
@@ -96,5 +114,61 @@ rules: [{name: done, when: event_name == "run.completed", notify: [ops]}]
 				t.Errorf("run %d: %q is not in\n%s", i+1, part, got.all[i])
 			}
 		}
+	}
+}
+
+func TestTheFirstRunAfterAnUpgradeIsComparedWithTheOneBeforeInQase(t *testing.T) {
+	m, got := newNights(t)
+	m.ends(t, 1)
+	eventually(t, "the message arrives", func() bool { return got.count() == 1 })
+	for _, part := range []string{"Nightly: 2 failed of 5 cases, 1 new\n", "**New**\n\n- [WEB-4 Login]",
+		"**Still failing**\n\n- [WEB-3 Pay]", "2 runs", "Fixed: WEB-1\n"} {
+		if !strings.Contains(got.all[0], part) {
+			t.Errorf("%q is not in\n%s", part, got.all[0])
+		}
+	}
+}
+
+func TestAGreenRunWhoseStartDidNotComeNamesWhatIsFixed(t *testing.T) {
+	m, got := newNights(t)
+	m.starts(t, 1)
+	m.ends(t, 1)
+	eventually(t, "the first message arrives", func() bool { return got.count() == 1 })
+	m.ends(t, 2)
+	eventually(t, "the messages arrive", func() bool { return got.count() == 2 })
+	for _, part := range []string{"Nightly: all 5 test cases passed\n", "Fixed: WEB-3, WEB-4\n"} {
+		if !strings.Contains(got.all[1], part) {
+			t.Errorf("%q is not in\n%s", part, got.all[1])
+		}
+	}
+}
+
+// TestAGreenRunThatIsKnownInPartNamesWhatIsFixed has an event that brings the title of the run, and neither its plan nor its
+// environment.
+func TestAGreenRunThatIsKnownInPartNamesWhatIsFixed(t *testing.T) {
+	m, got := newNights(t)
+	m.starts(t, 1)
+	m.ends(t, 1)
+	eventually(t, "the first message arrives", func() bool { return got.count() == 1 })
+	m.post(t, `{"event_name":"run.updated","timestamp":1795766400,"payload":{"id":3,"title":"Nightly"},"team_member_id":0,`+
+		`"project_code":"WEB"}`)
+	m.ends(t, 2)
+	eventually(t, "the messages arrive", func() bool { return got.count() == 2 })
+	if !strings.Contains(got.all[1], "Fixed: WEB-3, WEB-4\n") {
+		t.Errorf("nothing is fixed in\n%s", got.all[1])
+	}
+}
+
+func TestACaseThatWasDeletedIsNeitherFixedNorStillFailing(t *testing.T) {
+	m, got := newNights(t)
+	m.starts(t, 1)
+	m.ends(t, 1)
+	eventually(t, "the first message arrives", func() bool { return got.count() == 1 })
+	m.post(t, `{"event_name":"case.deleted","timestamp":1795766400,"payload":{"id":4},"team_member_id":0,"project_code":"WEB"}`)
+	m.starts(t, 2)
+	m.ends(t, 2)
+	eventually(t, "the messages arrive", func() bool { return got.count() == 2 })
+	if !strings.Contains(got.all[1], "Fixed: WEB-3\n") {
+		t.Errorf("fixed in\n%s", got.all[1])
 	}
 }

@@ -41,17 +41,17 @@ func (s *Set) addFailures(v *view, st State, finished string, entity map[string]
 		return // nothing would be said, and nothing be kept
 	}
 	e.DurationMS = v.tookMS(e.Facts, entity)
-	key := ""
+	key, keeps := "", !e.Running && (e.Facts != nil || e.Cases > 0)
 	if finished != "" {
 		key = memory.CasesKey(finished)
-		e.History = failures.ReadHistory(st.get(key))
+		e.History = failures.ReadHistory(v.ofSeries(st, finished, memory.CasesKey, keeps))
 	}
 	v.failing.wasRed = e.History != nil && e.History.WasRed(e.ID, e.FinishedAt)
 	v.failing.report = failures.NewReport(e)
 	if s.usesFailures {
 		v.addFailureVars()
 	}
-	if key != "" && !e.Running && !st.later && (e.Facts != nil || e.Cases > 0) {
+	if key != "" && keeps && !st.later {
 		v.changes = append(v.changes, Change{Key: key, Value: e.History.Encode(),
 			Expires: st.Now.Add(s.settings.Retention.Entities)})
 	}
@@ -147,4 +147,18 @@ func (s *Set) defaultOf(v *view) *defaults.Message {
 		return own
 	}
 	return s.defaults.Messages["*"]
+}
+
+// forgetCase removes a case that was deleted from the histories of its project.
+func (s *Set) forgetCase(v *view, st State) {
+	id := event.Int(v.event.Payload["id"])
+	if v.event.Name != "case.deleted" || id <= 0 {
+		return
+	}
+	for _, one := range memory.ReadSeries(st.get(memory.SeriesListKey(v.event.Source, v.event.Project))) {
+		if h := failures.ReadHistory(st.get(one.Key)); h.Forget(id) {
+			v.changes = append(v.changes, Change{Key: one.Key, Value: h.Encode(),
+				Expires: st.Now.Add(s.settings.Retention.Entities)})
+		}
+	}
 }

@@ -134,6 +134,9 @@ func (s *Set) noteSeries(v *view, st State, key string) {
 	const day = 24 * 60 * 60
 	one := memory.Series{Key: key, Plan: event.IDText(plan["id"]), Title: title,
 		Environment: value.PlainText(entity["environment"]), Day: st.Now.Unix() / day}
+	if titled := memory.TitledKeyOf(v.event, v.known.Fields, nil); titled != "" {
+		one.Was = memory.CasesKey(titled)
+	}
 	list := memory.SeriesListKey(v.event.Source, v.event.Project)
 	kept := s.settings.Retention.Entities
 	if changed := memory.AddSeries(st.get(list), one, st.Now.Add(-kept).Unix()/day); changed != nil {

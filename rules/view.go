@@ -148,11 +148,28 @@ func (s *Set) addPrevious(v *view, st State, entity map[string]any) {
 	}
 	completed := v.event.Name == "run.completed"
 	if s.readsPrevious(v.event) {
-		runs := memory.DecodeRuns(st.get(key))
+		runs := memory.DecodeRuns(v.ofSeries(st, key, func(key string) string { return key }, completed))
 		if completed && !st.later {
 			v.changes = append(v.changes, Change{Key: key, Value: runs.Encode(v.event, entity),
 				Expires: st.Now.Add(s.settings.Retention.Entities)})
 		}
 		v.vars["previous"] = memory.Previous(runs.Other(v.event.EntityID()), s.settings.Location)
 	}
+}
+
+// ofSeries returns what is stored of a series, by the key of its finished run and what makes a key of it. What an older
+// version has stored under the title of the environment is moved, if it is stored anew.
+func (v *view) ofSeries(st State, finished string, keyOf func(string) string, stores bool) []byte {
+	value := st.get(keyOf(finished))
+	if value != nil || v.known == nil {
+		return value
+	}
+	titled := memory.TitledKeyOf(v.event, v.known.Fields, nil)
+	if titled == "" {
+		return nil
+	}
+	if value = st.get(keyOf(titled)); value != nil && stores && !st.later {
+		v.changes = append(v.changes, Change{Key: keyOf(titled)})
+	}
+	return value
 }

@@ -55,6 +55,7 @@ func askEntity(ctx context.Context, c *Client, q question) (map[string]any, erro
 type thing struct {
 	id                   int
 	title, description   string
+	status, slug         string
 	planID, caseID       int
 	environment, envName string // the slug, and the title for people
 	started, ended       int64  // Unix seconds
@@ -97,6 +98,10 @@ func readThing(s stream) (t thing, err error) {
 			return s.text(&t.title)
 		case "description":
 			return s.text(&t.description)
+		case "status_text":
+			return s.text(&t.status)
+		case "slug":
+			return s.text(&t.slug)
 		case "start_time":
 			return s.seconds(&t.started)
 		case "end_time":

@@ -26,6 +26,7 @@ type RunQuery struct {
 	RunID   string
 	Failed  int // payload.failed
 	Event   *event.Event
+	Series  *Series // finds the run before; nil does not ask for it
 }
 
 // Results asks once about the results of a run, which come in late. It never takes longer than ctx, and returns what is
@@ -139,6 +140,7 @@ type round struct {
 	thing    thing
 	asked    bool // thing is known
 	gone     bool // Qase does not have the run
+	compared bool // the run before was asked for, or is not wanted
 	run      *failures.Run
 	entity   map[string]any
 	again    time.Duration
@@ -156,6 +158,7 @@ func (r *round) ask(ctx context.Context, before *round) error {
 	}
 	l.conclude()
 	l.readOthers(ctx)
+	r.compare(ctx, before)
 	r.dress(ctx)
 	if err == nil && !r.run.Complete && r.run.Left == 0 {
 		r.run.Error = fmt.Sprintf("Qase has %d of %d failing results so far", l.known, r.run.Failed)

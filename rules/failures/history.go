@@ -126,6 +126,22 @@ func ReadHistory(data []byte) *History {
 	return h
 }
 
+// HasBefore reports whether there is a run that one can be compared with which ends at a time, in Unix seconds.
+func (h *History) HasBefore(id string, end int64) bool {
+	return slices.ContainsFunc(h.Runs, func(p Past) bool { return p.isBefore(id, end) })
+}
+
+// Forget removes a case, and reports whether it was known.
+func (h *History) Forget(id int) bool {
+	_, failed := h.cases[int64(id)]
+	delete(h.cases, int64(id))
+	at, passed := slices.BinarySearch(h.passed, id)
+	if passed {
+		h.passed = slices.Delete(h.passed, at, at+1)
+	}
+	return failed || passed
+}
+
 // WasRed reports whether a case failed in the run before one that ends at a time, in Unix seconds.
 func (h *History) WasRed(id string, end int64) bool {
 	at := slices.IndexFunc(h.Runs, func(p Past) bool { return p.isBefore(id, end) })

@@ -396,9 +396,16 @@ func (r *Report) remember() {
 		}
 	}
 	for key, f := range failing {
+		if f.Deleted {
+			r.History.Forget(f.CaseID)
+			continue
+		}
 		c := r.History.cases[key]
 		if c == nil {
 			c = &series{}
+			if r.api && !f.New { // it failed in the run before, which is not in the history
+				c.more = 1
+			}
 			r.History.cases[key] = c
 		}
 		c.insert(r.place, failed)

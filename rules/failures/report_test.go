@@ -155,7 +155,7 @@ func TestResultsWithoutACaseAndOfDeletedCases(t *testing.T) {
 	}
 	w.endWith(&Ended{ID: "1", FinishedAt: 100, Failed: 2, Facts: facts()})
 	r := w.endWith(&Ended{ID: "2", FinishedAt: 200, Failed: 2, Facts: facts()})
-	if r.NewTotal != 0 || r.List[0].Title != "WEB-4 (deleted)" || r.URL(r.List[0]) != "https://app.qase.io/run/WEB/dashboard/2" ||
+	if r.NewTotal != 1 || !r.List[0].New || r.List[0].Title != "WEB-4 (deleted)" || r.URL(r.List[0]) != "https://app.qase.io/run/WEB/dashboard/2" ||
 		r.List[1].Title != "expected 200 & got 500" ||
 		r.URL(r.List[1]) != "https://app.qase.io/run/WEB/dashboard/2?source=logs&search=expected+200+%26+got+500" {
 		t.Errorf("%d new: %+v, %s", r.NewTotal, r.List[0], r.URL(r.List[1]))

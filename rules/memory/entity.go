@@ -46,6 +46,9 @@ func HasTitle(stored []byte) bool {
 	return title != ""
 }
 
+// HasStart reports whether the stored state of an entity has its start, with which the plan and environment of a run come.
+func HasStart(stored []byte) bool { return Decode(stored).StartedAt > 0 }
+
 // Decode reads the output of Encode. It returns an empty state for anything else.
 func Decode(data []byte) *Entity {
 	e := &Entity{Fields: map[string]any{}}
@@ -81,6 +84,8 @@ func (e *Entity) Merge(fetched map[string]any) (changed bool) {
 			if at, _ := value.(int); e.StartedAt == 0 && at > 0 {
 				e.StartedAt, changed = int64(at), true
 			}
+		case key == "environment" && e.Fields[key] != value && e.Fields[key] == fetched[environmentTitle]:
+			e.Fields[key], changed = value, true // older versions have stored the title
 		case e.Fields[key] == nil && value != nil:
 			e.Fields[key], changed = value, true
 		}

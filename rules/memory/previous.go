@@ -2,6 +2,7 @@ package memory
 
 import (
 	"cmp"
+	"maps"
 	"math/big"
 	"strconv"
 	"strings"
@@ -44,6 +45,28 @@ func FinishedKeyOf(ev *event.Event, stored, fetched map[string]any) string {
 	title, _ := field("title").(string)
 	return FinishedKey(ev, field("plan"), field("environment"), title)
 }
+
+// TitledKeyOf returns FinishedKeyOf with the title of the environment, under which older versions have stored runs that
+// they knew by the Qase API, or "" if there is no such key.
+func TitledKeyOf(ev *event.Event, stored, fetched map[string]any) string {
+	title, _ := cmp.Or(stored[environmentTitle], fetched[environmentTitle]).(string)
+	if title == "" {
+		return ""
+	}
+	titled := *ev
+	titled.Payload = map[string]any{}
+	maps.Copy(titled.Payload, ev.Payload)
+	titled.Payload["environment"] = title
+	key := FinishedKeyOf(&titled, stored, fetched)
+	if key == FinishedKeyOf(ev, stored, fetched) {
+		return ""
+	}
+	return key
+}
+
+// environmentTitle is the field of an entity with the title of its environment, by the Qase API. The field environment is
+// its slug.
+const environmentTitle = "environment_title"
 
 // CasesKey returns the key of the history of the test cases of a series, by its FinishedKey.
 func CasesKey(finished string) string { return "cases:" + strings.TrimPrefix(finished, finishedPrefix) }

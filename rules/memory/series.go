@@ -22,6 +22,7 @@ type Series struct {
 	Title       string `json:"title,omitempty"`
 	Environment string `json:"environment,omitempty"`
 	Day         int64  `json:"day"` // when a run ended last, in days since 1970
+	Was         string `json:"-"`   // another key that it was stored under before, or empty
 }
 
 // SeriesListKey returns the key of the list of the series of a project.
@@ -45,7 +46,9 @@ func AddSeries(list []byte, s Series, since int64) []byte {
 	if err != nil || bytes.Contains(list, entry) {
 		return nil
 	}
-	all := slices.DeleteFunc(ReadSeries(list), func(old Series) bool { return old.Key == s.Key || old.Day < since })
+	all := slices.DeleteFunc(ReadSeries(list), func(old Series) bool {
+		return old.Key == s.Key || old.Key == s.Was || old.Day < since
+	})
 	all = append(all, s)
 	slices.SortStableFunc(all, func(a, b Series) int { return int(b.Day - a.Day) })
 	out, err := json.Marshal(all[:min(len(all), maxSeries)])

@@ -67,8 +67,10 @@ func (s *Server) project(r *http.Request) (any, int) {
 func (s *Server) runs(r *http.Request) (any, int) {
 	p := s.of(r)
 	runs := slices.DeleteFunc(slices.Clone(p.Runs), func(run Run) bool {
-		want := r.FormValue("environment")
-		return want != "" && strconv.Itoa(p.environment(run.Environment).ID) != want
+		environment, status := r.FormValue("environment"), r.FormValue("status")
+		return environment != "" && strconv.Itoa(p.environment(run.Environment).ID) != environment ||
+			status != "" && !slices.Contains(strings.Split(status, ","), run.status()) ||
+			run.Start.Unix() < int64(number(r.FormValue("from_start_time"), 0))
 	})
 	slices.Reverse(runs) // the newest first
 	return pageOf(r, len(p.Runs), runs, func(run Run) any { return p.showRun(run, r) })
@@ -93,7 +95,7 @@ func (p *Project) showRun(run Run, r *http.Request) any {
 		layout = time.DateTime
 	}
 	shown := object{"id": run.ID, "title": run.Title, "description": run.Description, "status": 1, "plan_id": nil,
-		"status_text": run.Status, "start_time": run.Start.UTC().Format(layout), "end_time": nil, "environment": nil,
+		"status_text": run.status(), "start_time": run.Start.UTC().Format(layout), "end_time": nil, "environment": nil,
 		"elapsed_time": run.End.Sub(run.Start).Milliseconds(), "stats": object{"statuses": p.statuses(run)}}
 	if run.Plan > 0 {
 		shown["plan_id"] = run.Plan
@@ -109,6 +111,13 @@ func (p *Project) showRun(run Run, r *http.Request) any {
 		shown["cases"] = run.Cases
 	}
 	return shown
+}
+
+func (r Run) status() string {
+	if r.Status == "" {
+		return "failed"
+	}
+	return r.Status
 }
 
 // statuses counts the newest result of each case of a run.

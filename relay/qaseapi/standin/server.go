@@ -98,7 +98,7 @@ func (s *Server) Forget() {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.asked = append(s.asked, r.URL.RequestURI())
-	token, trouble := s.world.Token, s.next(r.URL.Path)
+	token, trouble := s.world.Token, s.next(r.URL.RequestURI())
 	s.mu.Unlock()
 	if trouble != nil && trouble.make(w, r) {
 		return

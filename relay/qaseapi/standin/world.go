@@ -107,7 +107,8 @@ type Member struct {
 
 // Trouble is a fault that the API has on request.
 type Trouble struct {
-	// Path is the beginning of the path of the requests that it is about, such as /v1/result; empty is all.
+	// Path is the beginning of the path of the requests that it is about, with their query, such as /v1/result; empty is
+	// all.
 	Path  string
 	Times int // how many requests it is about; 0 is all
 	// Status answers with an error, and with RetryAfter as the header of that name if it is given.

@@ -51,3 +51,6 @@ func Event(t testing.TB, name, payload string, at time.Time) *event.Event {
 	}
 	return ev
 }
+
+// Kept returns what is stored, by its keys.
+func (w *World) Kept() map[string][]byte { return w.kept }
