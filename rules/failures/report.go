@@ -396,20 +396,7 @@ func (r *Report) remember() {
 		}
 	}
 	for key, f := range failing {
-		if f.Deleted {
-			r.History.Forget(f.CaseID)
-			continue
-		}
-		c := r.History.cases[key]
-		if c == nil {
-			c = &series{}
-			if r.api && !f.New { // it failed in the run before, which is not in the history
-				c.more = 1
-			}
-			r.History.cases[key] = c
-		}
-		c.insert(r.place, failed)
-		c.since, c.hash, c.title, c.suite = f.Since, hashed(f.Hash), short(f.Title), short(f.Suite)
+		r.rememberFailure(key, f)
 	}
 	r.learnPassed(failing)
 	for key, c := range r.History.cases {
@@ -418,6 +405,24 @@ func (r *Report) remember() {
 		}
 	}
 	r.trend()
+}
+
+// rememberFailure adds a failing test to the history, unless its case was deleted.
+func (r *Report) rememberFailure(key int64, f *Failure) {
+	if f.Deleted {
+		r.History.Forget(f.CaseID)
+		return
+	}
+	c := r.History.cases[key]
+	if c == nil {
+		c = &series{}
+		if r.api && !f.New { // it failed in the run before, which is not in the history
+			c.more = 1
+		}
+		r.History.cases[key] = c
+	}
+	c.insert(r.place, failed)
+	c.since, c.hash, c.title, c.suite = f.Since, hashed(f.Hash), short(f.Title), short(f.Suite)
 }
 
 // learnPassed notes the cases of the run that did not fail.
