@@ -21,6 +21,7 @@ import (
 	"qaserelay/notifiers/builtin"
 	"qaserelay/relay"
 	"qaserelay/relay/admin"
+	"qaserelay/relay/admin/access"
 	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/app"
 	"qaserelay/relay/config"
@@ -105,12 +106,12 @@ func (m *machine) ingestOptions(metrics *metrics.Metrics) ingest.Options {
 
 func (m *machine) adminOptions(metrics *metrics.Metrics) admin.Options {
 	status := func() desk.Status {
-		return desk.Status{Rules: m.engine.Config().Rules.Rules(),
-			Notifiers: []desk.Notifier{{Name: "ops", Type: "http", Configured: true}}}
+		return desk.Status{Notifiers: []desk.Notifier{{Name: "ops", Type: "http", Configured: true}}}
 	}
 	d := desk.New(desk.Options{Store: m.store, Status: status, Retry: m.engine.Retry, Drift: m.engine.Drift,
 		FireNow: m.engine.FireNow, Config: m.engine.Config})
-	return admin.Options{Desk: d, Metrics: metrics.Handler(), Ready: m.engine.Ready, Reload: m.reloader.Reload}
+	return admin.Options{Desk: d, Access: access.New(access.Options{}), Metrics: metrics.Handler(), Ready: m.engine.Ready,
+		Reload: m.reloader.Reload}
 }
 
 func (m *machine) listen(tb testing.TB, h http.Handler, closers []func() error) (string, []func() error) {
