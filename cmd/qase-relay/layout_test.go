@@ -140,9 +140,11 @@ func mayImport() map[string][]string {
 			"rules/ruletest"},
 		"relay/admin/desk": {"relay/admin/desk/rulebook", "relay", "relay/admin/access", "relay/config", "relay/dispatch", "relay/silences", "relay/store", "rules",
 			"rules/condition", "rules/event", "rules/flow", "rules/silence", "rules/value"},
-		"relay/admin/client": {"notifiers/redact"},
-		"relay/backtest":     {"relay/admin/desk", "rules", "rules/event", "rules/ruletest"},
-		"relay/app": append([]string{"relay", "relay/admin", "relay/admin/access", "relay/admin/desk", "relay/ingest", "relay/listen",
+		"relay/admin/client":  {"notifiers/redact"},
+		"relay/backtest":      {"relay/admin/desk", "rules", "rules/event", "rules/ruletest"},
+		"relay/console/frame": {"relay/admin/access"},
+		"relay/console":       {"relay/admin/access", "relay/admin/desk", "relay/console/frame", "relay/store", "rules/catalog"},
+		"relay/app": append([]string{"relay", "relay/admin", "relay/admin/access", "relay/admin/desk", "relay/console", "relay/ingest", "relay/listen",
 			"relay/store/sqlite", "relay/store/postgres", "relay/store/transfer"},
 			engine...),
 
@@ -173,20 +175,10 @@ func mayImport() map[string][]string {
 	}
 }
 
-// reserved lists packages that have a place and no code yet: relay/console for the web pages over the desk.
-func reserved() map[string][]string {
-	return map[string][]string{
-		"relay/console": {"relay/admin/desk", "relay/store", "rules/diag"},
-	}
-}
-
 // allowed returns the imports that mayImport gives to a package, and whether it gives any line to it.
 func allowed(dir string) ([]string, bool) {
 	table := mayImport()
 	if own, listed := table[dir]; listed {
-		return own, true
-	}
-	if own, listed := reserved()[dir]; listed {
 		return own, true
 	}
 	siblings, listed := table[path.Dir(dir)+"/*"]

@@ -108,7 +108,9 @@ func Open(ctx context.Context, o Options) (*Relay, error) {
 	if err := r.open(ctx); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
-	r.assemble()
+	if err := r.assemble(); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
 	return r, nil
 }
 
@@ -130,7 +132,7 @@ func (r *Relay) open(ctx context.Context) (err error) {
 }
 
 // assemble joins the parts.
-func (r *Relay) assemble() {
+func (r *Relay) assemble() error {
 	o := r.o
 	m := metrics.New(metrics.Options{Version: o.Version, Revision: o.Revision, Known: isCatalogEvent})
 	r.engine = relay.New(relay.Options{Store: r.store, Config: o.Config, DryRun: o.DryRun, Logger: o.Logger,
@@ -147,7 +149,9 @@ func (r *Relay) assemble() {
 		TrustedProxies: r.trustedProxies,
 		Logger:         o.Logger,
 	}))
-	r.admin.http = ingest.Server("", admin.New(r.adminOptions(m)))
+	options, err := r.adminOptions(m)
+	r.admin.http = ingest.Server("", admin.New(options))
+	return err
 }
 
 // trustedProxies returns the proxies that the rules files and the command line name.

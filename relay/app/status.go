@@ -8,24 +8,30 @@ import (
 	"qaserelay/relay/admin"
 	"qaserelay/relay/admin/access"
 	"qaserelay/relay/admin/desk"
+	"qaserelay/relay/console"
 	"qaserelay/relay/metrics"
 	"qaserelay/rules/diag"
 )
 
-func (r *Relay) adminOptions(m *metrics.Metrics) admin.Options {
+// adminOptions are those of the API, with the console beside it.
+func (r *Relay) adminOptions(m *metrics.Metrics) (admin.Options, error) {
+	d := desk.New(desk.Options{Store: r.store, Status: r.status, Retry: r.engine.Retry,
+		Cancel: r.engine.Cancel, Rerender: r.engine.Rerender, Replay: r.engine.Replay,
+		Resume: r.engine.Resume, FireNow: r.engine.FireNow, Drift: r.engine.Drift, Silences: r.engine.Silences(),
+		Config: r.engine.Config, Logger: r.o.Logger})
+	guard := access.New(r.accessOptions())
+	pages, err := console.New(console.Options{Desk: d, Access: guard, URLs: r.o.AdminURLs, Logger: r.o.Logger})
 	return admin.Options{
-		Desk: desk.New(desk.Options{Store: r.store, Status: r.status, Retry: r.engine.Retry,
-			Cancel: r.engine.Cancel, Rerender: r.engine.Rerender, Replay: r.engine.Replay,
-			Resume: r.engine.Resume, FireNow: r.engine.FireNow, Drift: r.engine.Drift, Silences: r.engine.Silences(),
-			Config: r.engine.Config, Logger: r.o.Logger}),
+		Desk:    d,
 		Metrics: m.Handler(),
 		Ready:   r.engine.Ready,
 		Reload:  r.reloader.Reload,
 		Listen:  r.o.AdminListen,
 		URLs:    r.o.AdminURLs,
-		Access:  access.New(r.accessOptions()),
+		Access:  guard,
+		Console: pages,
 		Logger:  r.o.Logger,
-	}
+	}, err
 }
 
 // accessOptions are those of the command line, with the sessions in the store.

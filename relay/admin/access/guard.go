@@ -184,3 +184,11 @@ func peerOf(r *http.Request) string {
 	}
 	return peer.Addr().Unmap().String()
 }
+
+// Stranger is the actor of a sign-in that failed, with the name that was given.
+func Stranger(r *http.Request, name string) Actor {
+	if !isName(name) {
+		name = ""
+	}
+	return Actor{Name: name, How: ByToken, Peer: peerOf(r)}
+}

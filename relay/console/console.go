@@ -1,0 +1,132 @@
+// Package console is the web console of the admin address: pages over the desk, made on the server. Package frame has
+// what the pages share.
+package console
+
+import (
+	"embed"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"qaserelay/relay/admin/access"
+	"qaserelay/relay/admin/desk"
+	"qaserelay/relay/console/frame"
+	"qaserelay/relay/store"
+)
+
+// Options are what the console works with. All but URLs and Logger are needed.
+type Options struct {
+	Desk   *desk.Desk
+	Access *access.Guard
+	// URLs are those under which browsers reach the address, besides its own.
+	URLs []string
+	// Logger gets the errors that people do not see; nil logs nothing.
+	Logger *slog.Logger
+}
+
+// Console makes the pages. Its methods may be called from many goroutines.
+type Console struct {
+	o     Options
+	frame *frame.Frame
+}
+
+//go:embed templates/*.html
+var templates embed.FS
+
+// New returns the handler of the console. It fails if a template cannot be read.
+func New(o Options) (http.Handler, error) {
+	c := &Console{o: o}
+	pages, err := fs.Sub(templates, "templates")
+	if err != nil {
+		return nil, fmt.Errorf("reading the templates: %w", err)
+	}
+	c.frame, err = frame.New(frame.Options{Access: o.Access, State: c.state, Sections: sections(), Templates: pages,
+		Funcs: template.FuncMap{"count": count, "choices": choices}, URLs: o.URLs, Logger: o.Logger})
+	if err != nil {
+		return nil, err
+	}
+	c.routes(c.frame)
+	return c.frame.Handler(), nil
+}
+
+// sections are the entries of the navigation.
+func sections() []frame.Section {
+	return []frame.Section{
+		{Path: "events", Name: "Events", Key: "g e"},
+		{Path: "status", Name: "Status", Key: "g u"},
+	}
+}
+
+// routes adds all pages.
+func (c *Console) routes(f *frame.Frame) {
+	f.Raw("/", c.first)
+	f.Raw("/find", c.find)
+	f.Get("/events", c.events)
+	f.Raw("/events.csv", c.eventsCSV)
+	f.Raw("/events.jsonl", c.eventsJSONL)
+	f.Get("/status", c.status)
+}
+
+// state describes the relay for the frame.
+func (c *Console) state() frame.State {
+	st := c.o.Desk.Status()
+	s := frame.State{Version: st.Version, Zone: c.o.Desk.Zone()}
+	if st.DryRun {
+		s.Bands = append(s.Bands, frame.Band{Level: "warn", Text: "Dry run: this relay rehearses, and sends nothing."})
+	}
+	if st.LoadError != "" {
+		first, _, _ := strings.Cut(st.LoadError, "\n")
+		s.Bands = append(s.Bands, frame.Band{Level: "bad", Path: "status",
+			Text: "The rules files have errors, so the rules loaded before them apply: " + first})
+	}
+	return s
+}
+
+// first sends a browser from the first page to the events.
+func (c *Console) first(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Location", "./events")
+	w.WriteHeader(http.StatusSeeOther)
+	return nil
+}
+
+// idOf reads the id in the path of a request.
+func idOf(r *http.Request) (store.ID, error) {
+	id, err := store.ParseID(mux.Vars(r)["id"])
+	if err != nil {
+		return 0, &frame.Problem{Status: http.StatusNotFound, Title: "Not found",
+			Text: fmt.Sprintf("%.100q is not the id of an event or delivery: an id has 13 characters.", mux.Vars(r)["id"])}
+	}
+	return id, nil
+}
+
+// choice is a value that a filter offers.
+type choice struct {
+	Text   string
+	Chosen bool
+}
+
+// choices are the values of a filter, with the current one even if it is not offered any more.
+func choices(offered []string, current string) (all []choice) {
+	found := current == ""
+	for _, v := range offered {
+		all = append(all, choice{v, v == current})
+		found = found || v == current
+	}
+	if !found {
+		all = append(all, choice{current, true})
+	}
+	return all
+}
+
+// count returns a number with its noun, in the plural unless it is one.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,46 @@
+package console
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"qaserelay/relay/console/frame"
+	"qaserelay/relay/store"
+)
+
+// find sends a browser from the box in the header to what it names: the id of an event or delivery, the name of an
+// event, or the code of a project.
+func (c *Console) find(w http.ResponseWriter, r *http.Request) error {
+	text := strings.TrimSpace(r.URL.Query().Get("q"))
+	to := "events"
+	if id, err := store.ParseID(text); err == nil {
+		if to, err = c.findID(r, id); err != nil {
+			return err
+		}
+	} else if strings.Contains(text, ".") {
+		to += "?" + url.Values{"event": {text}}.Encode()
+	} else if text != "" {
+		to += "?" + url.Values{"project": {strings.ToUpper(text)}}.Encode()
+	}
+	w.Header().Set("Location", "./"+to)
+	w.WriteHeader(http.StatusSeeOther)
+	return nil
+}
+
+// findID returns the page of the event with an id, or of the event of the delivery with it.
+func (c *Console) findID(r *http.Request, id store.ID) (to string, err error) {
+	if _, err = c.o.Desk.Event(r.Context(), id); err == nil {
+		return "events/" + id.String(), nil
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return "", err
+	}
+	d, err := c.o.Desk.Delivery(r.Context(), id)
+	if errors.Is(err, store.ErrNotFound) {
+		err = &frame.Problem{Status: http.StatusNotFound, Title: "Not found",
+			Text: "No event and no delivery has the id " + id.String() + ". " + c.kept()}
+	}
+	return "events/" + d.EventID + "#" + d.ID, err
+}

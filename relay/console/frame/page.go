@@ -1,0 +1,124 @@
+package frame
+
+import (
+	"embed"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"qaserelay/relay/admin/access"
+)
+
+// own has the layout, the parts that pages share, and the pages of the frame itself.
+//
+//go:embed templates/*.html
+var own embed.FS
+
+// page is the dot of the layout, and $ in the template main of each page.
+type page struct {
+	*View
+	Root     string // the path to the first page: ./ or ../ and so on
+	Path     string // of this page, relative to the first one
+	Sections []section
+	State    State
+	Who      access.Actor
+	Signed   bool // in by a session, so that one can sign out
+	Look     look
+
+	frame *Frame
+	now   time.Time
+}
+
+type section struct {
+	Section
+	Current bool
+}
+
+// readTemplates reads the pages, each with the layout and the parts of its own.
+func (f *Frame) readTemplates() error {
+	funcs := template.FuncMap{"pathEscape": url.PathEscape, "queryEscape": url.QueryEscape}
+	for name, fn := range f.o.Funcs {
+		funcs[name] = fn
+	}
+	base, err := template.New("").Funcs(funcs).ParseFS(own, "templates/layout.html", "templates/parts.html")
+	if err != nil {
+		return fmt.Errorf("reading the layout: %w", err)
+	}
+	f.pages = map[string]*template.Template{}
+	ownPages, err := fs.Sub(own, "templates")
+	if err != nil {
+		return fmt.Errorf("reading the templates: %w", err)
+	}
+	for _, from := range []fs.FS{ownPages, f.o.Templates} {
+		if err := f.readPages(base, from); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readPages reads the pages of a folder. A file whose name begins with an underscore has parts for all of them.
+func (f *Frame) readPages(base *template.Template, from fs.FS) error {
+	files, err := fs.Glob(from, "*.html")
+	if err != nil {
+		return fmt.Errorf("reading the templates: %w", err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(file, ".html")
+		if name == "layout" || name == "parts" || strings.HasPrefix(name, "_") {
+			continue
+		}
+		t, err := base.Clone()
+		if err == nil {
+			t, err = t.ParseFS(from, file)
+		}
+		if shared, _ := fs.Glob(from, "_*.html"); err == nil && len(shared) > 0 {
+			t, err = t.ParseFS(from, shared...)
+		}
+		if err != nil {
+			return fmt.Errorf("reading the template of the page %s: %w", name, err)
+		}
+		f.pages[name] = t
+	}
+	return nil
+}
+
+func (f *Frame) newPage(r *http.Request, v *View) *page {
+	p := &page{View: v, Root: rootOf(r), Path: pathOf(r), State: f.o.State(), Who: access.From(r.Context()), frame: f,
+		now: time.Now(), Look: lookOf(r)}
+	p.Signed = p.Who.How == access.ByToken && r.Header.Get("Authorization") == ""
+	p.Look.Zone = p.Look.location(p.State.Zone)
+	first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	for _, s := range f.o.Sections {
+		p.Sections = append(p.Sections, section{s, s.Path == first})
+	}
+	return p
+}
+
+// Asset returns the address of an asset.
+func (p *page) Asset(name string) (string, error) {
+	a := p.frame.assets[name]
+	if a == nil {
+		return "", fmt.Errorf("no asset %s", name)
+	}
+	return p.Root + "static/" + a.name, nil
+}
+
+// MayOperate reports whether buttons that change something are shown.
+func (p *page) MayOperate() bool { return p.Who.MayOperate() }
+
+// At returns a moment in the zone of the page, for the template time.
+func (p *page) At(t time.Time) Moment { return NewMoment(t, p.now, p.Look.Zone) }
+
+// ZoneText names the zone of the page, with its offset now.
+func (p *page) ZoneText() string {
+	name, offset := p.Look.Zone.String(), p.now.In(p.Look.Zone).Format("-07:00")
+	if name == "UTC" {
+		return name
+	}
+	return name + " " + offset
+}

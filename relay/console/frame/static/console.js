@@ -1,0 +1,221 @@
+// The script of all pages. Every link and form works without it; with it, links and forms that have data-go change the
+// page in place, keys work, and texts can be copied.
+"use strict";
+(() => {
+  const page = document.documentElement;
+  page.classList.add("scripted");
+  // The one place where text becomes elements: the answers of this address, parsed without running anything.
+  const policy = window.trustedTypes?.createPolicy("console", { createHTML: (text) => text });
+  const parse = (text) => new DOMParser().parseFromString(policy ? policy.createHTML(text) : text, "text/html");
+
+  // --- Pages in place ---
+  const parts = ["top", "bands", "main", "foot"];
+  const options = {
+    morphStyle: "outerHTML",
+    ignoreActiveValue: true,
+    callbacks: {
+      // What a person has opened or chosen stays: popovers, and the details that the newer page has too.
+      beforeAttributeUpdated: (name, node) => !(name === "open" && node.nodeName === "DETAILS"),
+    },
+  };
+  let loading = null;
+
+  // show puts a newer page in place of this one. It is also the seam for pages that change by themselves.
+  function show(text) {
+    const next = parse(text);
+    if (!next.getElementById("main")) return false;
+    document.title = next.title;
+    document.body.dataset.root = next.body.dataset.root;
+    page.dataset.scheme = next.documentElement.dataset.scheme;
+    for (const id of parts) Idiomorph.morph(document.getElementById(id), next.getElementById(id), options);
+    ready();
+    return true;
+  }
+
+  async function go(url, { push = true, body = null } = {}) {
+    loading?.abort();
+    const mine = (loading = new AbortController());
+    const main = document.getElementById("main");
+    main.setAttribute("aria-busy", "true");
+    try {
+      const answer = await fetch(url, {
+        method: body ? "POST" : "GET", body, headers: { Accept: "text/html" }, signal: mine.signal, credentials: "same-origin",
+      });
+      const kind = answer.headers.get("Content-Type") || "";
+      if (!kind.startsWith("text/html")) return void (location.href = url);
+      if (answer.status === 401 && body) return void askToken(() => go(url, { push, body }));
+      const text = await answer.text();
+      const target = answer.url + (new URL(url, location.href).hash || "");
+      document.querySelectorAll("[popover]:popover-open").forEach((p) => p.hidePopover());
+      if (push && target !== location.href) history.pushState(null, "", target);
+      if (!show(text)) return void location.reload();
+      if (push) { scrollTo(0, 0); document.getElementById("main").focus({ preventScroll: true }); }
+    } catch (problem) {
+      if (problem.name !== "AbortError") say("The relay does not answer: " + problem.message);
+    } finally {
+      if (loading === mine) { loading = null; document.getElementById("main").removeAttribute("aria-busy"); }
+    }
+  }
+
+  // askToken signs in without leaving the page, so that a filled form is not lost.
+  function askToken(then) {
+    const box = dialog("Sign in again");
+    const form = element("form", { method: "dialog" });
+    const token = element("input", { type: "password", autocomplete: "current-password", required: true });
+    token.setAttribute("aria-label", "Token");
+    form.append(token, " ", element("button", { className: "main", textContent: "Sign in" }));
+    form.addEventListener("submit", async (e) => {
+      e.preventDefault();
+      const answer = await fetch(document.body.dataset.root + "login",
+        { method: "POST", body: new URLSearchParams({ token: token.value }), headers: { Accept: "text/html" } });
+      if (!answer.ok) return say(answer.status === 429 ? "Too many wrong tokens. Wait a minute." : "This token is wrong.");
+      box.close();
+      then();
+    });
+    box.append(form);
+    box.showModal();
+  }
+
+  addEventListener("popstate", () => go(location.href, { push: false }));
+
+  document.addEventListener("click", (e) => {
+    if (e.defaultPrevented || e.button || e.ctrlKey || e.metaKey || e.shiftKey || e.altKey) return;
+    const copy = e.target.closest("[data-copy]");
+    if (copy) return copyFrom(copy);
+    if (e.target.closest("[data-keys]")) return help();
+    const link = e.target.closest("a[data-go]");
+    if (link && link.origin === location.origin) { e.preventDefault(); go(link.href); return; }
+    const row = e.target.closest("tr[data-row]");
+    if (row && !e.target.closest("a, button, input, label, summary") && !String(getSelection())) row.querySelector("a")?.click();
+  });
+
+  document.addEventListener("submit", (e) => {
+    const form = e.target;
+    if (!form.matches("form[data-go]")) return;
+    e.preventDefault();
+    const data = new FormData(form, e.submitter);
+    const url = new URL(e.submitter?.formAction || form.action);
+    if (form.method === "post") return void go(url.href, { body: new URLSearchParams(data) });
+    for (const [name, value] of [...data]) if (value === "") data.delete(name);
+    url.search = new URLSearchParams(data);
+    go(url.href);
+  });
+
+  document.addEventListener("change", (e) => {
+    if (e.target.matches("[data-submit]")) e.target.form.requestSubmit();
+  });
+
+  // --- Copy ---
+  async function copyFrom(button) {
+    const from = document.getElementById(button.dataset.copy);
+    try {
+      await navigator.clipboard.writeText(from ? from.textContent : button.dataset.copy);
+      say("Copied");
+    } catch {
+      const range = document.createRange();
+      if (from) { from.closest("[hidden]")?.removeAttribute("hidden"); range.selectNodeContents(from); }
+      getSelection().removeAllRanges();
+      getSelection().addRange(range);
+      say("Press Ctrl+C to copy what is selected");
+    }
+  }
+
+  // --- Keys: an element with data-key="g e" is clicked, or focused if it is a field ---
+  let before = "", beforeAt = 0;
+  const off = () => localStorage.getItem("keys") === "off";
+  const editing = (node) => node.closest?.("input, select, textarea, [contenteditable], dialog");
+  const links = () => [...document.querySelectorAll("tr[data-row] a[data-open]")];
+
+  function move(step) {
+    const all = links();
+    const at = all.findIndex((a) => a.closest("tr").contains(document.activeElement));
+    const next = all[at < 0 ? (step > 0 ? 0 : all.length - 1) : at + step];
+    next?.focus();
+  }
+
+  document.addEventListener("keydown", (e) => {
+    if (e.ctrlKey || e.metaKey || e.altKey || e.defaultPrevented || off()) return;
+    if (e.key === "Escape" && document.activeElement?.matches("input, select, textarea")) return document.activeElement.blur();
+    if (editing(e.target)) return;
+    const now = Date.now(), keys = before && now - beforeAt < 1500 ? before + " " + e.key : e.key;
+    before = e.key === "g" ? "g" : "";
+    beforeAt = now;
+    if (e.key === "Escape" && document.querySelector(":popover-open")) return;
+    if (keys === "j" || keys === "k") { e.preventDefault(); return move(keys === "j" ? 1 : -1); }
+    if (keys === "o") {
+      const link = document.activeElement?.closest("tr[data-row]")?.querySelector("a[data-open]");
+      return void (link && window.open(link.href, "_blank", "noopener"));
+    }
+    const target = document.querySelector(`[data-key="${CSS.escape(keys)}"]`);
+    if (!target) return;
+    e.preventDefault();
+    if (target.matches("input, select, textarea")) { target.focus(); target.select?.(); } else target.click();
+  });
+
+  function help() {
+    const box = dialog("Keys");
+    const list = element("dl");
+    const add = (keys, what) => {
+      const dt = element("dt");
+      for (const k of keys.split(" ")) dt.append(element("kbd", { textContent: k === "Escape" ? "Esc" : k }), " ");
+      list.append(dt, element("dd", { textContent: what }));
+    };
+    if (links().length) { add("j k", "next and previous row"); add("Enter o", "open the row, here or in a new tab"); }
+    for (const node of document.querySelectorAll("[data-key]")) {
+      const label = node.getAttribute("aria-label") || node.title || node.textContent.trim() || node.placeholder;
+      add(node.dataset.key, label);
+    }
+    const toggle = element("input", { type: "checkbox", checked: !off() });
+    toggle.addEventListener("change", () => localStorage.setItem("keys", toggle.checked ? "on" : "off"));
+    const label = element("label");
+    label.append(toggle, " Keys are on");
+    box.append(list, label);
+    box.showModal();
+  }
+
+  function dialog(title) {
+    const box = element("dialog");
+    const head = element("div", { className: "head" });
+    const close = element("button", { className: "quiet", textContent: "Close" });
+    close.addEventListener("click", () => box.close());
+    const heading = element("h2", { textContent: title, id: "dialog-title" });
+    box.setAttribute("aria-labelledby", "dialog-title");
+    head.append(heading, close);
+    box.append(head);
+    box.addEventListener("close", () => box.remove());
+    document.body.append(box);
+    return box;
+  }
+
+  const element = (name, fields = {}) => Object.assign(document.createElement(name), fields);
+
+  let quiet = 0;
+  function say(text) {
+    let toast = document.getElementById("toast");
+    if (!toast) {
+      toast = element("div", { id: "toast" });
+      toast.setAttribute("role", "status");
+      document.body.append(toast);
+    }
+    toast.textContent = text;
+    clearTimeout(quiet);
+    quiet = setTimeout(() => (toast.textContent = ""), 4000);
+  }
+
+  // --- What each newly shown page needs ---
+  function ready() {
+    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    const choice = document.querySelector("select[name=zone]");
+    if (choice && zone?.includes("/") && ![...choice.options].some((o) => o.value === zone))
+      choice.append(element("option", { value: zone, textContent: zone + " (yours)" }));
+    document.dispatchEvent(new CustomEvent("console:page"));
+  }
+
+  if (new URLSearchParams(location.search).has("again")) {
+    const clean = new URL(location.href);
+    clean.searchParams.delete("again");
+    history.replaceState(null, "", clean);
+  }
+  window.relayConsole = { show, go, say, parse };
+  ready();
+})();

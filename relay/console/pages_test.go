@@ -1,0 +1,46 @@
+package console_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// pages are all pages of the console, with the events of a story.
+func pages(ids map[string]string) map[string]string {
+	return map[string]string{
+		"events": "/events", "events-filtered": "/events?project=WEB&event=run.completed&state=delivered",
+		"events-none": "/events?project=NONE", "events-unknown": "/events?state=lost&nosuch=1",
+		"status": "/status", "missing": "/nothing", "logout": "/logout",
+	}
+}
+
+// TestEveryPageIsAccessible visits each page in each look, and fails on what axe or the browser complains about, and on
+// a page that scrolls sideways.
+func TestEveryPageIsAccessible(t *testing.T) {
+	g := start(t, rigOptions{})
+	b := newTab(t, g.Admin)
+	b.visit("/events")
+	b.axe("no events")
+	all := pages(g.story())
+	for _, l := range looks() {
+		b.show(l)
+		for name, path := range all {
+			where := name + " " + l.Name
+			b.do(chromedp.Navigate(b.url + path))
+			faults := b.heard()
+			for _, f := range faults {
+				if !strings.Contains(f, "404") || name != "missing" {
+					t.Errorf("%s: %s", where, f)
+				}
+			}
+			b.check(where)
+			b.axe(where)
+			if wide := eval[int](b, "document.documentElement.scrollWidth - document.documentElement.clientWidth"); wide > 0 {
+				t.Errorf("%s: scrolls sideways by %d", where, wide)
+			}
+			b.shot(name + "-" + l.Name)
+		}
+	}
+}
