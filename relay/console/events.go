@@ -218,7 +218,7 @@ func (c *Console) eventChoices() eventChoices {
 	for _, e := range catalog.All() {
 		ch.Events = append(ch.Events, e.Name)
 	}
-	for _, r := range st.Rules {
+	for _, r := range c.o.Desk.Rules() {
 		ch.Rules = append(ch.Rules, r.Name)
 	}
 	for _, n := range st.Notifiers {

@@ -11,11 +11,12 @@ import (
 type statusPage struct {
 	desk.Status
 	Notifiers []desk.Notifier
+	Rules     int
 	Kept      string
 }
 
 func (c *Console) status(r *http.Request) (*frame.View, error) {
-	p := &statusPage{Status: c.o.Desk.Status(), Kept: c.kept()}
+	p := &statusPage{Status: c.o.Desk.Status(), Rules: len(c.o.Desk.Rules()), Kept: c.kept()}
 	var err error
 	if p.Notifiers, err = c.o.Desk.Notifiers(r.Context()); err != nil {
 		return nil, err
