@@ -23,14 +23,18 @@ func isRunEnd(ev *event.Event) bool { return ev.Name == "run.completed" || ev.Na
 
 // reads reports whether any part of the rule reads one of these variables.
 func (r *Rule) reads(names ...string) bool {
+	targets := func(t *Target) bool { return t.Reads(names...) }
+	return r.Condition.Reads(names...) || r.Title.Reads(names...) || r.Body.Reads(names...) ||
+		slices.ContainsFunc(r.OwnTargets(), targets) || r.byReads(names...) ||
+		r.Group != nil && (r.Group.Title.Reads(names...) || r.Group.Body.Reads(names...))
+}
+
+// byReads reports whether an expression of by reads one of the variables.
+func (r *Rule) byReads(names ...string) bool {
 	by := func(all By) bool {
 		return slices.ContainsFunc(all, func(x *condition.Expression) bool { return x.Reads(names...) })
 	}
-	targets := func(t *Target) bool { return t.Reads(names...) }
-	return r.Condition.Reads(names...) || r.Title.Reads(names...) || r.Body.Reads(names...) ||
-		slices.ContainsFunc(r.OwnTargets(), targets) || r.Throttle != nil && by(r.Throttle.By) ||
-		r.Group != nil && (r.Group.Title.Reads(names...) || r.Group.Body.Reads(names...) || by(r.Group.By)) ||
-		r.After != nil && by(r.After.By)
+	return r.Throttle != nil && by(r.Throttle.By) || r.Group != nil && by(r.Group.By) || r.After != nil && by(r.After.By)
 }
 
 // unlessAsks reports whether the end of the rule's wait depends on the tests that failed.

@@ -63,12 +63,23 @@ func (s *Set) FlowKeys(ev *event.Event, keys []string, st State) (more []string,
 		return more, seen
 	}
 	st.Seen = seen
-	v := s.view(ev, st)
+	v := s.slotView(ev, st, timed)
 	for _, i := range timed {
 		p := passage{Set: s, rule: s.rules[i], view: v, state: st}
 		more = append(more, p.slotsToRead()...)
 	}
+	s.release(v)
 	return more, seen
+}
+
+// slotView returns the view that the keys of the slots of rules follow from.
+func (s *Set) slotView(ev *event.Event, st State, timed []int) *view {
+	for _, i := range timed {
+		if s.rules[i].slotsOfMore {
+			return s.view(ev, st)
+		}
+	}
+	return s.eventView(ev, st)
 }
 
 // slotsToRead returns the keys of the slots that the rule reads for an event, as far as they are known beforehand.

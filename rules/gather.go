@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -98,7 +99,9 @@ func (p *passage) join(n Notification, opens time.Time) (opened bool) {
 		p.addMember(key, &slot, n, mention)
 	}
 	slot.Due = p.digestDue(&slot, opens).UnixMilli()
-	p.put(Change{Key: key, Value: flow.Encode(slot), Due: slot.DueAt()})
+	written := &writtenDigest{flow.Encode(slot), slot}
+	p.lastDigest.Store(written)
+	p.put(Change{Key: key, Value: written.value, Due: slot.DueAt()})
 	p.armSummary(key, &slot)
 	if !first {
 		p.noteDigest(&slot)
@@ -125,11 +128,28 @@ func (p *passage) openDigest(hashed []string) (key string, slot flow.DigestSlot,
 		}
 		var data []byte
 		key, data = p.findSlot(flow.Digest, flow.Hash(parts...))
-		if slot, exists = flow.ReadDigest(data); !exists || !p.isFull(&slot) {
+		if slot, exists = p.readDigest(data); !exists || !p.isFull(&slot) {
 			break
 		}
 	}
 	return key, slot, exists
+}
+
+// writtenDigest is a digest and its value. It is never changed.
+type writtenDigest struct {
+	value []byte
+	slot  flow.DigestSlot
+}
+
+// readDigest reads the value of a digest, which is that of the one that was written last in a burst of members.
+func (s *Set) readDigest(value []byte) (flow.DigestSlot, bool) {
+	last := s.lastDigest.Load()
+	if last == nil || !bytes.Equal(value, last.value) {
+		return flow.ReadDigest(value)
+	}
+	slot := last.slot
+	slot.Mention = slices.Clip(slot.Mention)
+	return slot, true
 }
 
 // isFull reports whether no further member joins a digest. One that was opened when the rule had a greater max is full

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"qaserelay/rules/condition"
 	"qaserelay/rules/defaults"
@@ -41,6 +42,7 @@ type Set struct {
 	room         func(notifier string) flow.Room
 	feeds        []flow.Expected
 	unused       sync.Pool // *variableMaps that no view uses any more
+	lastDigest   atomic.Pointer[writtenDigest]
 }
 
 // The settings of a rules file and its sources.
@@ -89,6 +91,7 @@ type Rule struct {
 	Summary     *RunSummary // nil unless it is an entry of summaries
 	Timing
 	asks, whenAsks bool // it reads which tests failed, or its condition does; set by [NewSet]
+	slotsOfMore    bool // the keys of its slots follow from more than the event; set by [NewSet]
 }
 
 // RuleInfo is the description of a rule.
@@ -111,6 +114,7 @@ func NewSet(o Options, rules []*Rule) *Set {
 	for i, r := range rules {
 		r.whenAsks = r.Condition.Reads("failures")
 		s.usesFailures = s.usesFailures || r.Summary != nil || r.Enabled && (r.reads("failures", "trend") || r.unlessAsks())
+		r.slotsOfMore = r.Condition.Reads(laterVariables...) || r.byReads(laterVariables...)
 		r.asks = r.Title == nil || r.Body == nil || r.reads("failures")
 		indexed[i] = index.Rule{Condition: r.Condition, Enabled: r.Enabled, Timed: r.hasTiming(), Asks: r.asks,
 			UnlessAsks: r.unlessAsks()}

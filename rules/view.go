@@ -76,7 +76,7 @@ func (s *Set) release(v *view) {
 
 // view collects the variables of an event and the changes to store.
 func (s *Set) view(ev *event.Event, st State) *view {
-	v := &view{event: ev, entityKey: ev.EntityKey(), now: st.Now}
+	v := s.eventView(ev, st)
 	if st.Facts == nil {
 		st.Facts = failures.ReadFacts(ev.Facts)
 	}
@@ -92,19 +92,29 @@ func (s *Set) view(ev *event.Event, st State) *view {
 	entity := s.entity(e, v, st, actor)
 	v.url, _ = entity["url"].(string)
 	v.series = memory.SeriesKey(ev, entity)
-	v.maps = s.variableMaps(st.Now.In(s.settings.Location))
-	v.env = v.maps.env
-	vars := v.env.Vars
-	vars["event_name"], vars["event_type"], vars["event_action"] = ev.Name, ev.Type(), ev.Action()
-	vars["timestamp"], vars["time"] = int(ev.Timestamp), ev.Time().In(s.settings.Location)
-	vars["payload"], vars["team_member_id"], vars["project_code"] = ev.Payload, ev.MemberID, ev.Project
-	vars["source"], vars["entity"], vars["actor"], vars["previous"] = ev.Source, entity, actor, nil
-	vars["failures"], vars["trend"] = nil, nil
-	v.vars = vars
+	v.vars["entity"], v.vars["actor"] = entity, actor
 	s.addPrevious(v, st, entity)
 	s.noteResult(v, st)
 	return v
 }
+
+// eventView collects the variables that follow from the event alone. The others are nil.
+func (s *Set) eventView(ev *event.Event, st State) *view {
+	v := &view{event: ev, entityKey: ev.EntityKey(), now: st.Now, maps: s.variableMaps(st.Now.In(s.settings.Location))}
+	v.env, v.vars = v.maps.env, v.maps.env.Vars
+	vars := v.vars
+	vars["event_name"], vars["event_type"], vars["event_action"] = ev.Name, ev.Type(), ev.Action()
+	vars["timestamp"], vars["time"] = int(ev.Timestamp), ev.Time().In(s.settings.Location)
+	vars["payload"], vars["team_member_id"], vars["project_code"] = ev.Payload, ev.MemberID, ev.Project
+	vars["source"] = ev.Source
+	for _, name := range laterVariables {
+		vars[name] = nil
+	}
+	return v
+}
+
+// laterVariables are those that what is stored or was asked for decides about.
+var laterVariables = []string{"entity", "actor", "previous", "failures", "trend"}
 
 // entity updates the stored state of the entity with the event, and returns the variable entity.
 func (s *Set) entity(e *memory.Entity, v *view, st State, actor map[string]any) map[string]any {
