@@ -113,7 +113,7 @@ func (c *checker) checkText(t rulefile.TextSource) {
 		c.warn(t.At, findings...)
 		return
 	}
-	findings = append(findings, lintTemplate(c.file.Source.Templates, t, events)...)
+	findings = append(findings, c.lintTemplate(t, events)...)
 	findings = append(findings, c.lintTimingNames(t)...)
 	findings = append(findings, c.lintCalls(t, events)...)
 	if len(findings) == 0 && t.Compiled != nil {

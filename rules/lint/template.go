@@ -14,10 +14,14 @@ import (
 	"qaserelay/rules/template"
 )
 
-// lintTemplate returns the findings about a template that is rendered for the given events.
-func lintTemplate(ts *template.Set, t rulefile.TextSource, events []*catalog.Schema) []diag.Finding {
+// lintTemplate returns the findings about a template that is rendered for the given events. Templates that come with the
+// program, such as failures, have names of their own.
+func (c *checker) lintTemplate(t rulefile.TextSource, events []*catalog.Schema) []diag.Finding {
 	var findings []diag.Finding
-	for _, use := range ts.Fields(t.Text, append([]string{template.Members}, condition.Roots...)) {
+	for _, use := range c.file.Source.Templates.Fields(t.Text, append([]string{template.Members}, condition.Roots...)) {
+		if use.Partial != "" && !c.definesTemplate(use.Partial) {
+			continue
+		}
 		if t.OfOption && slices.Contains(message.MessageVariables(), use.Path[0]) {
 			continue
 		}
@@ -31,6 +35,11 @@ func lintTemplate(ts *template.Set, t rulefile.TextSource, events []*catalog.Sch
 		findings = append(findings, diag.Finding{At: use.At, Message: said, Hint: hint})
 	}
 	return findings
+}
+
+// definesTemplate reports whether the rules file has a template of this name.
+func (c *checker) definesTemplate(name string) bool {
+	return slices.ContainsFunc(c.file.Source.Partials, func(p rulefile.TextSource) bool { return p.Key == name })
 }
 
 // otherRoots are names that people give to what a template sees, in lower case.
