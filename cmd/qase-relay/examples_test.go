@@ -23,24 +23,14 @@ import (
 // TestExamplesSendTheExpectedMessages loads the rules of each example, puts its events through them in their order, and
 // compares the messages with expected.txt, which -update writes.
 func TestExamplesSendTheExpectedMessages(t *testing.T) {
-	folders, err := filepath.Glob(filepath.Join(root(), "examples", "*"))
+	folders, err := filepath.Glob(filepath.Join(root(), "examples", "*", "rules.yaml"))
 	if err != nil || len(folders) == 0 {
 		t.Fatalf("found no examples: %v", err)
 	}
-	for _, dir := range folders {
+	for _, file := range folders {
+		dir := filepath.Dir(file)
 		t.Run(filepath.Base(dir), func(t *testing.T) {
-			for name, value := range map[string]string{
-				"QASE_WEBHOOK_SECRET": "example", "SLACK_TOKEN": "xoxb-example", "SMTP_PASSWORD": "example",
-				"TRACKER_SECRET": "example", "LAB_PASSWORD": "example", "QASE_API_TOKEN": "example",
-				"OPS_SECRET":              "whsec_ZXhhbXBsZS1leGFtcGxlLWV4YW1wbGUtMTIz",
-				"TEAMS_WEBHOOK_URL":       "https://example.logic.azure.com/workflows/x",
-				"DISCORD_WEBHOOK_URL":     "https://discord.com/api/webhooks/1/example",
-				"TELEGRAM_TOKEN":          "110201543:AAHexampleexampleexampleexampleexam",
-				"GOOGLE_CHAT_WEBHOOK_URL": "https://chat.googleapis.com/v1/spaces/A/messages?key=k&token=t",
-				"MATTERMOST_WEBHOOK_URL":  "https://chat.example.com/hooks/x",
-				"PAGERDUTY_ROUTING_KEY":   "example0example0example0example0",
-				"NTFY_TOPIC":              "qase",
-			} {
+			for name, value := range exampleVariables() {
 				t.Setenv(name, value)
 			}
 			rulefiletest.Golden(t, filepath.Join(dir, "expected.txt"), playExample(t, dir))
@@ -48,6 +38,22 @@ func TestExamplesSendTheExpectedMessages(t *testing.T) {
 				t.Errorf("an example answers a question: %v", err)
 			}
 		})
+	}
+}
+
+// exampleVariables are the variables that examples read.
+func exampleVariables() map[string]string {
+	return map[string]string{
+		"QASE_WEBHOOK_SECRET": "example", "SLACK_TOKEN": "xoxb-example", "SMTP_PASSWORD": "example",
+		"TRACKER_SECRET": "example", "LAB_PASSWORD": "example", "QASE_API_TOKEN": "example",
+		"OPS_SECRET":              "whsec_ZXhhbXBsZS1leGFtcGxlLWV4YW1wbGUtMTIz",
+		"TEAMS_WEBHOOK_URL":       "https://example.logic.azure.com/workflows/x",
+		"DISCORD_WEBHOOK_URL":     "https://discord.com/api/webhooks/1/example",
+		"TELEGRAM_TOKEN":          "110201543:AAHexampleexampleexampleexampleexam",
+		"GOOGLE_CHAT_WEBHOOK_URL": "https://chat.googleapis.com/v1/spaces/A/messages?key=k&token=t",
+		"MATTERMOST_WEBHOOK_URL":  "https://chat.example.com/hooks/x",
+		"PAGERDUTY_ROUTING_KEY":   "example0example0example0example0",
+		"NTFY_TOPIC":              "qase",
 	}
 }
 

@@ -1,43 +1,88 @@
 package main
 
 import (
-	"maps"
-	"os"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"qaserelay/cmd/qase-relay/terminal"
-	"qaserelay/rules/people"
-	"qaserelay/rules/template/funcs"
 )
 
 func readme(t *testing.T) string {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(root(), "README.md"))
+	return string(pageNamed(t, "README.md").text)
+}
+
+// TestTheFirstRuleOfTheReadmeArrives does what the page says, in a shell, with a receiver in place of Slack.
+func TestTheFirstRuleOfTheReadmeArrives(t *testing.T) {
+	t.Parallel()
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("needs bash")
+	}
+	arrived := make(chan string, 1)
+	slack := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		arrived <- string(body)
+		_, _ = w.Write([]byte("ok"))
+	}))
+	defer slack.Close()
+	_, tutorial, _ := strings.Cut(readme(t), "## Your first rule")
+	blocks := parsePage("README.md", []byte(tutorial)).blocks
+	steps, again := blocks[1].text, blocks[2].text
+	before, _, found := strings.Cut(steps, "qase-relay serve")
+	if blocks[0].language != "yaml" || !found {
+		t.Fatalf("the page has other steps: %+v", blocks)
+	}
+	name := writeRules(t, blocks[0].text)
+	settings := regexp.MustCompile(`(?m)^export SLACK_WEBHOOK_URL=.*$`)
+	before = settings.ReplaceAllString(before, "export SLACK_WEBHOOK_URL="+slack.URL)
+	if !strings.Contains(before, slack.URL) {
+		t.Fatal("the page sets no webhook")
+	}
+	inShell(t, bash, filepath.Dir(name), before)
+	relay, err := startProcess(processOptions{dir: filepath.Dir(name),
+		args: []string{"serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"},
+		env:  []string{"QASE_WEBHOOK_SECRET=choose-a-long-secret", "SLACK_WEBHOOK_URL=" + slack.URL, "NO_PROXY=*"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(data)
+	defer relay.kill()
+	admin, started := relay.log.await(`msg="relay started".* admin=(\S+)`)
+	hook, taking := relay.log.await(`msg="taking events".* url=(\S+)`)
+	if !started || !taking {
+		t.Fatalf("the relay did not start:\n%s", relay.log.text())
+	}
+	inShell(t, bash, filepath.Dir(name), "export NO_PROXY='*' QASE_RELAY_TO="+hook[1]+" QASE_RELAY_URL="+admin[1]+"\n"+again)
+	select {
+	case body := <-arrived:
+		if !strings.Contains(body, "3 of 14 test cases failed") {
+			t.Errorf("this arrived: %s", body)
+		}
+	case <-time.After(patience):
+		t.Error("no message arrived")
+	}
 }
 
-func TestTheFirstRulesOfTheReadmeAreValid(t *testing.T) {
-	t.Setenv("QASE_WEBHOOK_SECRET", "s")
-	t.Setenv("SLACK_WEBHOOK_URL", "https://hooks.slack.com/services/T0EXAMPLE/B0EXAMPLE/x")
-	_, after, _ := strings.Cut(readme(t), "```yaml\n")
-	text, _, _ := strings.Cut(after, "```")
-	if got := *countsOf(loadClean(t, writeRules(t, text))); got != (counts{Rules: 1, Notifiers: 1, Sources: 1}) {
-		t.Errorf("it holds %+v", got)
+// inShell runs commands one after another, each of which has to succeed.
+func inShell(t *testing.T, bash, dir, commands string) {
+	t.Helper()
+	cmd := exec.Command(bash, "-euc", commands)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
 	}
 }
 
 // TestTheConditionsOfTheReadmeAreValid makes a rule of each condition in the table of what to find.
 func TestTheConditionsOfTheReadmeAreValid(t *testing.T) {
-	_, table, found := strings.Cut(readme(t), "| to find | write |")
+	_, table, found := strings.Cut(string(pageNamed(t, "rules/README.md").text), "| to find | write |")
 	table, _, _ = strings.Cut(table, "\n\n")
 	isText := regexp.MustCompile(`^"\w+"$`)
 	n := 0
@@ -62,32 +107,6 @@ rules:
 	}
 }
 
-func TestTheReadmeNamesEachCommandAndItsLinksWork(t *testing.T) {
-	text := readme(t)
-	_, section, _ := strings.Cut(text, "## Commands")
-	section, _, _ = strings.Cut(section, "\n## ")
-	for _, cmd := range newRoot(&terminal.Console{}).Commands() {
-		if !strings.Contains(section, "`"+cmd.Name()) && cmd.Name() != "help" {
-			t.Errorf("the table of commands lacks %s", cmd.Name())
-		}
-	}
-	for _, link := range regexp.MustCompile(`\]\(([^)]+)\)`).FindAllStringSubmatch(text, -1) {
-		if strings.HasPrefix(link[1], "https://") {
-			continue
-		}
-		if anchor, ok := strings.CutPrefix(link[1], "#"); ok {
-			heading := "# " + strings.ReplaceAll(anchor, "-", " ")
-			if !strings.Contains(strings.ToLower(text), heading) {
-				t.Errorf("no heading for %s", link[1])
-			}
-			continue
-		}
-		if _, err := os.Stat(filepath.Join(root(), link[1])); err != nil {
-			t.Errorf("a link leads nowhere: %s", link[1])
-		}
-	}
-}
-
 func TestTheReadmeShowsTheDemoAsItIs(t *testing.T) {
 	t.Parallel()
 	_, excerpt, _ := strings.Cut(readme(t), "```\n2  run.completed")
@@ -99,20 +118,6 @@ func TestTheReadmeShowsTheDemoAsItIs(t *testing.T) {
 	inexact := regexp.MustCompile(`(?m)\d+\.\d ms$|[ \t]+$`)
 	if !strings.Contains(inexact.ReplaceAllString(string(out), ""), inexact.ReplaceAllString(excerpt, "")) {
 		t.Errorf("the demo shows:\n%s", out)
-	}
-}
-
-func TestTheReadmeNamesEachTemplateFunction(t *testing.T) {
-	_, section, _ := strings.Cut(readme(t), "### Functions in templates")
-	_, section, _ = strings.Cut(section, "|---|---|")
-	section, _, _ = strings.Cut(section, "\n#")
-	var listed []string
-	for _, name := range regexp.MustCompile("`([A-Za-z0-9]+)[^`]*`").FindAllStringSubmatch(section, -1) {
-		listed = append(listed, name[1])
-	}
-	slices.Sort(listed)
-	if want := slices.Sorted(maps.Keys(funcs.All(time.UTC, people.New(nil)))); !slices.Equal(listed, want) {
-		t.Errorf("got %v, want %v", listed, want)
 	}
 }
 
