@@ -71,6 +71,7 @@ type Engine struct {
 	openCount  openCount
 	feeds      feeds
 	silences   *silences.Register
+	filledFrom atomic.Pointer[time.Time]
 }
 
 // New returns an engine. It works once Run is called.
@@ -122,6 +123,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	others.Go(func() { e.runMaintenance(ctx) })
 	others.Go(func() { e.wakeAll(ctx) })
 	others.Go(func() { e.silences.Run(ctx) })
+	others.Go(func() { e.fillOutlines(ctx) })
 	defer context.AfterFunc(ctx, e.inbox.Close)()
 
 	e.dispatcher.Run(ctx, committers.Wait)

@@ -27,7 +27,7 @@ func (e *Engine) plan(cfg *config.Config, p *pendingEvent, get func(string) ([]b
 	plan, err := e.planOf(cfg, p)
 	if err != nil {
 		p.decision = failedDecision(err.Error())
-		plan = store.Plan{}
+		plan = store.Plan{Outline: outlineOf(&p.decision, p.event)}
 		plan.Decisions, err = json.Marshal(p.decision)
 	}
 	if p.replayOf != 0 { // newer events may have changed the state since; the digest of a replay is its own
@@ -79,7 +79,7 @@ func (e *Engine) moreKeys(cfg *config.Config, p *pendingEvent,
 
 // planOf returns the rows of the decision on p, and keeps the messages of its deliveries in p.
 func (e *Engine) planOf(cfg *config.Config, p *pendingEvent) (plan store.Plan, err error) {
-	p.messages, plan.Facts = nil, p.facts.Encode()
+	p.messages, plan.Facts, plan.Outline = nil, p.facts.Encode(), outlineOf(&p.decision, p.event)
 	if plan.Decisions, err = json.Marshal(p.decision); err != nil {
 		return plan, fmt.Errorf("encoding the decision: %w", err)
 	}

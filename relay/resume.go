@@ -188,7 +188,8 @@ func (t *turn) decideStored(f *store.Firing, stored *store.StoredEvent, u undeci
 	if f.Decisions, err = json.Marshal(merged); err != nil {
 		return final, fmt.Errorf("encoding the decision: %w", err)
 	}
-	f.Of, f.Facts = stored.ID, out.resumed.facts.Encode()
+	merged.Subject = d.Subject
+	f.Of, f.Facts, f.Outline = stored.ID, out.resumed.facts.Encode(), outlineOf(&merged, out.resumed.event)
 	return final, t.addRows(f, out.resumed.event, &d)
 }
 

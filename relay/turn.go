@@ -225,6 +225,9 @@ func (t *turn) addRows(f *store.Firing, ev *event.Event, d *rules.Decision) erro
 		t.again = earlier(t.again, c.Due) // it may lie behind those that this sweep has passed
 	}
 	f.Items = itemsOf(d)
+	if f.Of == 0 && ev != nil {
+		f.Outline = outlineOf(d, ev)
+	}
 	return nil
 }
 

@@ -13,7 +13,7 @@ import (
 func (s *Set) Decide(ev *event.Event, st State) Decision {
 	v := s.view(ev, st)
 	s.forgetCase(v, st)
-	d := Decision{}
+	d := Decision{Subject: v.subject()}
 	ended := s.endWaits(v, st, &d)
 	candidates := s.index.Candidates(ev)
 	recorded := s.index.All()

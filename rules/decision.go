@@ -64,6 +64,8 @@ type Decision struct {
 	Waits bool `json:"waits,omitempty"`
 	// Row is what the notifications belong to, if a slot has made them.
 	Row *Row `json:"-"`
+	// Subject is the title of the entity of the event, as far as it is known.
+	Subject string `json:"-"`
 
 	behind   bool              // a rule with stop awaits, so that those behind it do
 	formerly map[string]string // the names in Awaiting of rules that have another name now

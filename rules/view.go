@@ -51,6 +51,13 @@ func (v *view) context() template.Context {
 	return v.templates
 }
 
+// subject returns the title of the entity, which is never empty.
+func (v *view) subject() string {
+	entity, _ := v.vars["entity"].(map[string]any)
+	title, _ := entity["title"].(string)
+	return title
+}
+
 var variableNames = catalog.VariableNames()
 
 // variableMaps are the variables of one event, for conditions and for templates.

@@ -105,15 +105,16 @@ func mayImport() map[string][]string {
 		"relay/store/pgtest":      {}, // for tests
 		"relay/store/engine":      {"relay/store"},
 		"relay/store/listing":     {"relay/store", "relay/store/engine"},
+		"relay/store/ledger":      {"relay/store", "relay/store/engine", "relay/store/listing"},
 		"relay/store/storetest":   {"relay/store", "relay/store/engine"}, // for tests
 		"relay/store/memory":      {"relay/store", "relay/store/engine"}, // for tests
 		"relay/store/transfer":    {},
 		"relay/store/sqlite": {"relay/store", "relay/store/engine", "relay/store/groupcommit",
-			"relay/store/listing", "relay/store/sqlite/conn", "relay/store/sqlite/dbfile", "relay/store/transfer"},
+			"relay/store/ledger", "relay/store/listing", "relay/store/sqlite/conn", "relay/store/sqlite/dbfile", "relay/store/transfer"},
 		"relay/store/sqlite/conn":   {"relay/store", "relay/store/engine"},
 		"relay/store/sqlite/dbfile": {"relay/store"},
 		"relay/store/postgres": {"relay/store", "relay/store/engine", "relay/store/groupcommit",
-			"relay/store/listing", "relay/store/postgres/session", "relay/store/transfer"},
+			"relay/store/ledger", "relay/store/listing", "relay/store/postgres/session", "relay/store/transfer"},
 		"relay/store/postgres/session": {"relay/store", "relay/store/engine"},
 
 		"relay/metrics":    {"rules/value"},

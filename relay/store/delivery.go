@@ -52,6 +52,7 @@ func (d Decide) Call(i int, get func(key string) ([]byte, error)) (p Plan, err e
 type Plan struct {
 	Decisions  []byte // JSON, kept with the event as it is
 	Facts      []byte // what else was known of the event, JSON, kept with it as it is; nil is nothing
+	Outline    Outline
 	Deliveries []NewDelivery
 	Changes    []Change
 	Items      []Item // added once the changes are made

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -201,6 +202,11 @@ type Woken struct {
 	Looked int     // how many due slots were looked at
 	Last   SlotRef // the last of them
 	Fired  []Fired // those that decide was called for, in order
+}
+
+// AnyFired reports whether a slot was changed.
+func (w *Woken) AnyFired() bool {
+	return slices.ContainsFunc(w.Fired, func(f Fired) bool { return !f.Left && f.Err == nil })
 }
 
 // Fired is the result for one slot.

@@ -60,6 +60,9 @@ type Store interface {
 	Reader
 	KV
 	Slots
+	Outlines
+	Audit
+	Tallies
 	Cluster
 	// Close waits for running calls and closes the store. Deliveries in state sending are pending at the next start.
 	io.Closer

@@ -232,6 +232,14 @@ func (e *Entity) Vars(ev *event.Event, qaseURL string, location *time.Location) 
 	return entity
 }
 
+// TitleOf returns the title of an entity whose state is stored, or one for an entity whose title is not known.
+func TitleOf(ev *event.Event, stored []byte) string {
+	if title, _ := Decode(stored).Fields["title"].(string); strings.TrimSpace(title) != "" {
+		return title
+	}
+	return fallbackTitle(ev)
+}
+
 // fallbackTitle names an entity whose title is not known: "Run 7".
 func fallbackTitle(ev *event.Event) string {
 	kind := strings.ReplaceAll(ev.Type(), "_", " ")

@@ -65,6 +65,20 @@ func Deliveries(f store.DeliveryFilter, reach Reach, read Read[store.Delivery]) 
 	return list, next, engine.Wrap(err, "listing deliveries")
 }
 
+// Outlines returns a page of outlines as Events does.
+func Outlines(f store.OutlineFilter, reach Reach, read Read[store.Outlined]) ([]store.Outlined, store.ID, error) {
+	p := pager[store.Outlined]{f.Limit, func(o store.Outlined) store.ID { return o.ID }, reach, read}
+	list, next, err := p.page(Span{f.After, f.Before, f.OldestFirst}, usualSteps())
+	return list, next, engine.Wrap(err, "listing events")
+}
+
+// Audit returns a page of audit entries as Events does.
+func Audit(f store.AuditFilter, reach Reach, read Read[store.AuditEntry]) ([]store.AuditEntry, store.ID, error) {
+	p := pager[store.AuditEntry]{f.Limit, func(e store.AuditEntry) store.ID { return e.ID }, reach, read}
+	list, next, err := p.page(Span{f.After, f.Before, f.OldestFirst}, usualSteps())
+	return list, next, engine.Wrap(err, "listing audit entries")
+}
+
 // CheckState returns an error if the filter selects a state that does not exist.
 func CheckState(f store.DeliveryFilter) error {
 	if f.State != "" && !slices.Contains(store.States(), f.State) {
@@ -89,7 +103,9 @@ type steps struct {
 	time        time.Duration // or after so long, the page ends where it is
 }
 
-func usualSteps() steps { return steps{first: 2_000, next: 20_000, rows: 200_000, time: time.Second} }
+func usualSteps() steps {
+	return steps{first: 2_000, next: 5_000, rows: 200_000, time: 60 * time.Millisecond}
+}
 
 func (p pager[T]) page(s Span, l steps) (list []T, next store.ID, err error) {
 	limit, start := min(cmp.Or(max(p.limit, 0), defaultLimit), maxLimit), time.Now()

@@ -41,12 +41,16 @@ type Store struct {
 	claims   []int                // sizes of Claim calls
 	dues     map[string]time.Time // of the slots that are armed
 	items    map[string][]store.SlotItem
+	outlines map[store.ID]store.Outline
+	audit    []store.AuditEntry
+	tallies  []store.Tally
 }
 
 // New returns an empty store.
 func New() *Store {
 	return &Store{Clock: time.Now, hashes: map[[32]byte]store.ID{}, Values: map[string][]byte{},
-		slots: map[string]time.Time{}, dues: map[string]time.Time{}, items: map[string][]store.SlotItem{}, attempts: map[store.ID][]store.Attempt{}}
+		slots: map[string]time.Time{}, dues: map[string]time.Time{}, items: map[string][]store.SlotItem{}, attempts: map[store.ID][]store.Attempt{},
+		outlines: map[store.ID]store.Outline{}}
 }
 
 // SetFails makes every call fail with an error, or none if it is nil.
@@ -150,6 +154,7 @@ func (m *Store) store(e *store.Event, owner store.ID, p *store.Plan) {
 	at := slices.IndexFunc(m.Stored, func(s store.StoredEvent) bool { return owner != 0 && s.ID == owner })
 	if at >= 0 {
 		m.Stored[at].Decisions, m.Stored[at].Facts = p.Decisions, p.Facts
+		m.outlines[owner] = p.Outline
 	}
 	for _, c := range p.Changes {
 		m.change(c)

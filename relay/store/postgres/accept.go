@@ -325,6 +325,7 @@ func (in *intake) saveEvents() {
 		decisions, bodies = append(decisions, a.plan.Decisions), append(bodies, a.Body)
 		facts = append(facts, a.plan.Facts)
 	}
+	in.saveOutlines()
 	if len(ids) > 0 {
 		in.queue(`INSERT INTO events (id, source, name, project, received_at, replay_of, decisions, body, kind, facts)
 			SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],

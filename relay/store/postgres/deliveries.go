@@ -58,6 +58,7 @@ func (t *tx) insertDeliveries(made []newDelivery) error {
 		}
 		switch start.State {
 		case store.Cancelled:
+			t.sums.Add(store.TallyDelivery, stored.Notifier, string(store.Cancelled))
 			continue
 		case store.Sending:
 			t.lease(d.ID, d.stream())

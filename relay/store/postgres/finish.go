@@ -163,19 +163,21 @@ func (t *tx) record(done []*store.Outcome) (ended map[store.ID]bool) {
 		statuses, reasons = append(statuses, clean(a.Status)), append(reasons, clean(a.Reason))
 		errs, responses = append(errs, clean(a.Error)), append(responses, engine.ShortResponse(clean(a.Response)))
 	}
-	sum := &countSum{}
+	sum, recorded := &countSum{}, recordedRows{}
 	t.queue(recordOutcomes, ids, leases, states, nexts, tried, ats, tooks, statuses, reasons, errs, responses,
 		t.now, t.store.self.node.Load(), t.slot).QueryRow(func(row pgx.Row) error {
 		var n, bytes int64
-		var ids []store.ID
-		err := row.Scan(&n, &bytes, &ids)
-		for _, id := range ids {
-			ended[id] = true
+		err := row.Scan(&n, &bytes, &recorded.ids, &recorded.notifiers, &recorded.made, &recorded.ended)
+		for i, id := range recorded.ids {
+			if recorded.ended[i] {
+				ended[id] = true
+			}
 		}
 		sum.deliveries, sum.bytes = -n, -bytes
 		return err
 	})
 	t.addLoad(sum)
+	t.before = append(t.before, func() { t.countOutcomes(done, &recorded) })
 	return ended
 }
 
@@ -187,7 +189,7 @@ const recordOutcomes = `WITH done AS (
 			$8::text[], $9::text[], $10::text[], $11::text[])
 			AS o (id, lease, state, next_at, tried, at, took, status, reason, error, response)
 		WHERE d.id = o.id AND d.lease = o.lease AND d.state = 'sending'
-		RETURNING d.id, d.lease, d.notifier, d.state, octet_length(d.message) AS bytes,
+		RETURNING d.id, d.lease, d.notifier, d.state, d.created_at, octet_length(d.message) AS bytes,
 			o.tried, o.at, o.took, o.status, o.reason, o.error, o.response),
 	tries AS (
 		INSERT INTO attempts (delivery_id, lease, at, took, status, reason, error, response)
@@ -201,8 +203,10 @@ const recordOutcomes = `WITH done AS (
 		SELECT $13::integer, $14::integer, notifier, -n, dead, -bytes FROM sums
 		ON CONFLICT (node, slot, notifier) DO UPDATE
 		SET unfinished = c.unfinished + excluded.unfinished, dead = c.dead + excluded.dead, bytes = c.bytes + excluded.bytes)
-	SELECT coalesce(sum(n), 0)::bigint, coalesce(sum(bytes), 0)::bigint,
-		coalesce((SELECT array_agg(id) FROM done WHERE state <> 'pending'), '{}') FROM sums`
+	SELECT coalesce(sum(n), 0)::bigint, coalesce(sum(bytes), 0)::bigint, r.* FROM sums RIGHT JOIN (
+		SELECT coalesce(array_agg(id), '{}'), coalesce(array_agg(notifier), '{}'), coalesce(array_agg(created_at), '{}'),
+			coalesce(array_agg(state <> 'pending'), '{}') FROM done) r (ids, notifiers, made, ended) ON true
+	GROUP BY ids, notifiers, made, ended`
 
 // handBack queues making claimed deliveries pending again, as if they had not been claimed. Behind an earlier one of
 // its stream each waits, and for a second at least, so that it is not claimed again at once when its wait is over.
@@ -304,8 +308,9 @@ type change struct {
 	ids    []store.ID
 	cancel bool
 	why    string
-	text   *store.Rewrite // what a retried delivery becomes, or nil
-	n      int            // how many were found
+	text   *store.Rewrite   // what a retried delivery becomes, or nil
+	n      int              // how many were found
+	note   *store.AuditNote // what a person does by it, or nil
 }
 
 // Retry implements store.Store.
@@ -330,9 +335,12 @@ func (s *Store) Cancel(ctx context.Context, ids []store.ID, why string) (int, er
 func (s *Store) changeAll(ctx context.Context, ids []store.ID, c change) (int, error) {
 	return engine.InSlices(ids, func(slice []store.ID) (int, error) {
 		part := c
-		part.ids = slice
+		part.ids, part.note = slice, store.AuditOf(ctx)
 		if err := s.work.Do(ctx, len(slice), &op{change: &part}); err != nil {
 			return 0, err
+		}
+		if part.n > 0 {
+			part.note.Added()
 		}
 		return part.n, nil
 	})
@@ -345,7 +353,19 @@ func (t *tx) change(c *change) {
 		t.wake(t.streams[id].Notifier)
 	}
 	sum := &countSum{}
-	scan := func(row pgx.Row) error { return row.Scan(&c.n, &sum.deliveries, &sum.bytes) }
+	var notifiers []string
+	var found []int64
+	scan := func(row pgx.Row) error { return row.Scan(&c.n, &sum.deliveries, &sum.bytes, &notifiers, &found) }
+	t.before = append(t.before, func() {
+		for i, n := range notifiers {
+			if c.cancel {
+				t.sums.AddN(store.TallyDelivery, n, string(store.Cancelled), found[i])
+			}
+		}
+		if c.n > 0 {
+			t.audit(c.note)
+		}
+	})
 	args := []any{ids, t.now, t.store.self.node.Load(), t.slot}
 	if c.cancel {
 		t.queue(cancelDeliveries, append(args, clean(c.why))...).QueryRow(scan)
@@ -380,7 +400,8 @@ const (
 		SELECT $3::integer, $4::integer, notifier, n, dead, bytes FROM sums
 		ON CONFLICT (node, slot, notifier) DO UPDATE
 		SET unfinished = c.unfinished + excluded.unfinished, dead = c.dead + excluded.dead, bytes = c.bytes + excluded.bytes)
-	SELECT coalesce(sum(found), 0)::bigint, coalesce(sum(n), 0)::bigint, coalesce(sum(bytes), 0)::bigint FROM sums`
+	SELECT coalesce(sum(found), 0)::bigint, coalesce(sum(n), 0)::bigint, coalesce(sum(bytes), 0)::bigint,
+		coalesce(array_agg(notifier), '{}'), coalesce(array_agg(found), '{}') FROM sums`
 )
 
 const retryDeliveries = foundDeliveries + `

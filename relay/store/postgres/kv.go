@@ -26,14 +26,25 @@ func (s *Store) Swap(ctx context.Context, key string, old []byte, c store.Change
 	if err := store.CheckSwap(key); err != nil {
 		return false, err
 	}
+	note := store.AuditOf(ctx)
 	err = s.transact(ctx, func(t *tx) {
 		t.lock(lockKeys, []string{key})
+		if note != nil {
+			t.before = append(t.before, func() {
+				if swapped {
+					t.audit(note)
+				}
+			})
+		}
 		q, args := swapQuery([]byte(key), old, c, t.now)
 		t.queue(q, args...).Exec(func(done pgconn.CommandTag) error {
 			swapped = done.RowsAffected() == 1
 			return nil
 		})
 	})
+	if swapped && err == nil {
+		note.Added()
+	}
 	return swapped && err == nil, engine.Wrap(err, "changing a key")
 }
 
@@ -90,13 +101,23 @@ const reserveSlot = `WITH c AS (
 
 // transact runs a short transaction of its own, beside those of the writers.
 func (s *Store) transact(ctx context.Context, run func(t *tx)) error {
+	return s.transactAll(ctx, func(t *tx) error {
+		run(t)
+		return nil
+	})
+}
+
+// transactAll is transact for a transaction that also reads.
+func (s *Store) transactAll(ctx context.Context, run func(t *tx) error) error {
 	return s.read(ctx, func(ctx context.Context) error {
 		t, err := s.begin(ctx, slotPurge)
 		if err != nil {
 			return err
 		}
 		defer t.end()
-		run(t)
+		if err := run(t); err != nil {
+			return err
+		}
 		return t.commit()
 	})
 }

@@ -81,19 +81,21 @@ func (s *Store) NotifiersOf(ctx context.Context, ids []store.ID) (names []string
 	return names, engine.Wrap(err, "reading the notifiers of deliveries")
 }
 
-// Events implements store.Store.
+// Events implements store.Store. A filter reads the narrow table of outlines.
 func (s *Store) Events(ctx context.Context, f store.EventFilter) (list []store.StoredEvent, next store.ID, err error) {
 	var w listing.Where
-	w.Equal("e.source", clean(f.Source))
-	w.Equal("e.name", clean(f.Name))
-	w.Equal("e.project", clean(f.Project))
+	w.Equal("o.source", clean(f.Source))
+	w.Equal("o.name", clean(f.Name))
+	w.Equal("o.project", clean(f.Project))
 	var reach listing.Reach
+	from, id := " FROM events e", "e.id"
 	if len(w.Conds) > 0 {
-		reach = s.reach(ctx, "events e", "e.id", nil)
+		from, id = " FROM outlines o JOIN events e ON e.id = o.id", "o.id"
+		reach = s.reach(ctx, "outlines o", "o.id", nil)
 	}
 	return listing.Events(f, reach, func(sp listing.Span, limit int) (part []store.StoredEvent, err error) {
-		w := w.Within("e.id", sp)
-		q, args := w.Numbered("SELECT "+eventColumns+" FROM events e", sp.Order("e.id")+" LIMIT ?", limit)
+		w := w.Within(id, sp)
+		q, args := w.Numbered("SELECT "+eventColumns+from, sp.Order(id)+" LIMIT ?", limit)
 		err = s.list(ctx, q, args, func(rows pgx.Rows) error {
 			ev, err := scanEvent(rows)
 			part = append(part, ev)

@@ -20,6 +20,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
+	"qaserelay/relay/store/ledger"
 	"qaserelay/relay/store/postgres/session"
 )
 
@@ -37,17 +38,19 @@ type Options struct {
 //
 // A relay keeps its number and its leases as long as it renews its session by heartbeats (see [replica]).
 type Store struct {
-	clock   func() time.Time // nil is the database's
-	local   func() time.Time // ours, which is not set back
-	offset  atomic.Int64     // how far the database's clock is ahead of ours, in nanoseconds
-	log     *slog.Logger
-	pool    *pgxpool.Pool
-	seed    uint64 // of the numbers of locks, which differs between schemas
-	slots   int64  // how many locks the database has room for
-	self    replica
-	counts  counts
-	leases  leaseSet
-	wakeups wakeups
+	*ledger.DB                  // reads outlines, audit entries and tallies
+	clock      func() time.Time // nil is the database's
+	local      func() time.Time // ours, which is not set back
+	offset     atomic.Int64     // how far the database's clock is ahead of ours, in nanoseconds
+	log        *slog.Logger
+	pool       *pgxpool.Pool
+	seed       uint64 // of the numbers of locks, which differs between schemas
+	slots      int64  // how many locks the database has room for
+	self       replica
+	counts     counts
+	leases     leaseSet
+	wakeups    wakeups
+	auditIDs   *store.IDs
 
 	events, work *writer
 	slotWriter   *writer
@@ -62,6 +65,7 @@ type Store struct {
 // have ended become pending. Open fails if the schema has tables of another program or of a newer release.
 func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 	s := &Store{clock: opts.Now, local: store.Clock(), log: opts.Logger}
+	s.DB, s.auditIDs = s.ledger(), store.IDsOf(s.Node)
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -93,6 +97,9 @@ func (s *Store) start(ctx context.Context) error {
 	s.wakeups.init()
 	s.nextDue.Store(math.MaxInt64)
 	if err := s.register(ctx); err != nil {
+		return err
+	}
+	if err := s.beginFill(ctx); err != nil {
 		return err
 	}
 	s.events.Start()
@@ -225,6 +232,7 @@ func clean(s string) string {
 // OpenReader connects in sessions that cannot write, and does not join the relays.
 func OpenReader(ctx context.Context, url string) (_ store.ReadCloser, err error) {
 	s := &Store{local: store.Clock(), log: slog.New(slog.DiscardHandler)}
+	s.DB = s.ledger()
 	if s.pool, err = session.NewPool(ctx, url, true); err != nil {
 		return nil, err
 	}

@@ -74,7 +74,8 @@ func (s *schemas) take(t *testing.T) string {
 	name := <-s.free
 	t.Cleanup(func() {
 		var empty strings.Builder
-		for _, table := range strings.Fields("events dedupe deliveries attempts kv items rates replicas counts probe") {
+		for _, table := range strings.Fields("events outlines audit tally seen dedupe deliveries attempts kv items rates " +
+			"replicas counts probe") {
 			fmt.Fprintf(&empty, "DELETE FROM %s.%s;", name, table)
 		}
 		s.Exec(t, empty.String())

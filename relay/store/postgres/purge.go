@@ -44,6 +44,9 @@ func (s *Store) Purge(ctx context.Context, events, dead time.Time) (total int, e
 			return total, engine.Wrap(err, "purging what has expired")
 		}
 	}
+	if err := s.purgeLedger(ctx, conn.Conn()); err != nil {
+		return total, engine.Wrap(err, "purging old audit entries and tallies")
+	}
 	const rates = "DELETE FROM rates WHERE next_at < (SELECT extract(epoch FROM clock_timestamp()) * 1000000 - $1::bigint)"
 	_, err = conn.Exec(ctx, rates, store.DedupeWindow.Microseconds())
 	return total, engine.Wrap(err, "purging rates")
@@ -84,8 +87,10 @@ func (s *Store) purgeRange(ctx context.Context, conn *pgx.Conn, r idRange, deadB
 			SELECT $4::integer, $5::integer, notifier, 0, -count(*), 0 FROM gone WHERE state = 'dead' GROUP BY notifier
 			ON CONFLICT (node, slot, notifier) DO UPDATE SET dead = c.dead + excluded.dead)
 		SELECT id FROM old`
-	const events = `DELETE FROM events e
-		WHERE id = ANY ($1) AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = e.id)`
+	const events = `WITH gone AS (DELETE FROM events e
+			WHERE id = ANY ($1) AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = e.id) RETURNING id),
+		lines AS (DELETE FROM outlines o USING gone WHERE o.id = gone.id)
+		SELECT id FROM gone`
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, old, r.after, r.last, deadBefore, s.self.node.Load(), slotPurge)
 		if err != nil {

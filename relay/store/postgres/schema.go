@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"qaserelay/relay/store/engine"
+	"qaserelay/relay/store/ledger"
 )
 
 // migrations returns the steps that build the tables; step i leads from version i to version i+1. A released step is
@@ -17,7 +18,7 @@ import (
 // Every change of a delivery writes all indexes that hold it, so they are few, and most hold unfinished deliveries
 // only. The order within a stream is that of seq, which is assigned under the lock of the stream: the clocks in ids may
 // differ.
-func migrations() []string { return []string{schema1, schema2, schema3} }
+func migrations() []string { return []string{schema1, schema2, schema3, schema4} }
 
 const schema1 = `
 CREATE TABLE events (
@@ -138,6 +139,58 @@ ALTER TABLE events ADD COLUMN kind text COLLATE "C" NOT NULL DEFAULT '';
 
 // schema3 adds what else was known of an event when it was decided, such as answers of the Qase API.
 const schema3 = "ALTER TABLE events ADD COLUMN facts bytea;"
+
+// schema4 adds outlines, which lists read instead of an index of events, audit entries, tallies, and what was seen last.
+// What earlier releases have stored is outlined while the relay runs. Each writer of each relay has tallies of its own,
+// as it has counts; the sum over all, and the largest of what was seen, is what there is.
+const schema4 = `
+CREATE TABLE outlines (
+	id        bigint PRIMARY KEY,
+	source    text COLLATE "C" NOT NULL,
+	name      text COLLATE "C" NOT NULL,
+	project   text COLLATE "C" NOT NULL,
+	kind      text COLLATE "C" NOT NULL DEFAULT '',
+	replay_of bigint NOT NULL DEFAULT 0,
+	subject   text NOT NULL DEFAULT '',
+	outcome   text COLLATE "C" NOT NULL DEFAULT '',
+	rules     text COLLATE "C" NOT NULL DEFAULT ''
+);
+INSERT INTO outlines (id, source, name, project, kind, replay_of)
+	SELECT id, source, name, project, kind, replay_of FROM events ORDER BY id;
+DROP INDEX events_list;
+INSERT INTO kv (key, value, expires_at)
+	SELECT '` + ledger.FillKey + `', convert_to('{"before":' || (last + 1) || '}', 'UTF8'), 9223372036854775807
+	FROM (SELECT max(id) AS last FROM events) e WHERE last IS NOT NULL;
+CREATE TABLE audit (
+	id      bigint PRIMARY KEY,
+	at      bigint NOT NULL,
+	who     text COLLATE "C" NOT NULL,
+	how     text NOT NULL,
+	peer    text NOT NULL,
+	verb    text COLLATE "C" NOT NULL,
+	object  text COLLATE "C" NOT NULL,
+	details text NOT NULL,
+	outcome text NOT NULL
+);
+CREATE TABLE tally (
+	kind   text COLLATE "C" NOT NULL,
+	bucket bigint NOT NULL, -- the minute or hour since 1970
+	a      text COLLATE "C" NOT NULL,
+	b      text COLLATE "C" NOT NULL,
+	node   integer NOT NULL DEFAULT 0,
+	slot   integer NOT NULL DEFAULT 0,
+	n      bigint NOT NULL,
+	PRIMARY KEY (kind, bucket, a, b, node, slot)
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
+CREATE TABLE seen (
+	kind text COLLATE "C" NOT NULL,
+	name text COLLATE "C" NOT NULL,
+	node integer NOT NULL DEFAULT 0,
+	slot integer NOT NULL DEFAULT 0,
+	id   bigint NOT NULL,
+	PRIMARY KEY (kind, name, node, slot)
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
+`
 
 // migrate brings the tables to the version that this program knows, one relay at a time, in one transaction.
 func (s *Store) migrate(ctx context.Context) error {

@@ -11,6 +11,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/pgtest"
+	"qaserelay/relay/store/storetest"
 )
 
 // testUpgrades opens tables of each earlier version, with an event and a delivery in them: nothing is lost, and the
@@ -32,9 +33,15 @@ func testUpgrades(t *testing.T, c *pgtest.Cluster) {
 			VALUES (%[1]d, 'qase', 'run.completed', 'WEB', %[2]d, 0, '[1]', '{"n":1}');
 			INSERT INTO deliveries (id, event_id, fallback_for, rule, notifier, order_key, title, state, next_at, wait, lease,
 				created_at, first_at, updated_at, error, message)
-			VALUES (%[1]d + 1, %[1]d, 0, 'r', 'n', '', 't', 'dead', NULL, 0, 1, %[2]d, %[2]d, %[2]d, 'no', '\x01')`,
+			VALUES (%[1]d + 1, %[1]d, 0, 'r', 'n', '', 't', 'dead', NULL, 0, 1, %[2]d, %[2]d, %[2]d, 'no', '\x01');
+			INSERT INTO attempts (delivery_id, lease, at, took, status, reason, error, response)
+			VALUES (%[1]d + 1, 1, %[2]d, 5000000, '', 'client', 'no', '')`,
 			id, at.UnixMilli()))
-		s := openPostgres(t, url, nil)
+		s := openPostgres(t, url, func() time.Time { return at.Add(time.Hour) })
+		(&storetest.Fixture{T: t, Store: s}).CheckFilled(map[string]string{
+			store.TallyEvent: "WEB matched 1", store.TallyRule: "r matched 1", store.TallyDelivery: "n dead 1",
+			store.TallyReason: "n client 1", store.TallyAttempt: "n 03 1", store.TallySent: "",
+		})
 		ev, err := s.Event(t.Context(), id)
 		if err != nil || string(ev.Body) != `{"n":1}` || len(ev.Deliveries) != 1 || ev.Deliveries[0] != id+1 {
 			t.Errorf("%s: %+v, %v", name, ev, err)

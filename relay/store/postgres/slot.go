@@ -37,14 +37,19 @@ func (s *Store) NextWake(ctx context.Context, after time.Time, dry bool) (due ti
 type waking struct {
 	store.Wake
 	woken store.Woken
+	note  *store.AuditNote // what a person does by it, or nil
 }
 
 // Wake implements store.Store. One relay fires at a time, in a transaction beside those of events.
 func (s *Store) Wake(ctx context.Context, w store.Wake) (store.Woken, error) {
 	call := &waking{Wake: w}
 	call.Limit = min(w.Limit, s.maxSlots())
+	call.note = store.AuditOf(ctx)
 	if err := s.slotWriter.Do(ctx, 4*call.Limit, &op{wake: call}); err != nil {
 		return store.Woken{}, engine.Wrap(err, "firing slots")
+	}
+	if call.woken.AnyFired() {
+		call.note.Added()
 	}
 	return call.woken, nil
 }
@@ -93,6 +98,9 @@ func (f *firing) run() error {
 		return err
 	}
 	f.saveKeys()
+	if f.woken.AnyFired() {
+		f.audit(f.note)
+	}
 	return nil
 }
 
@@ -258,7 +266,7 @@ func (f *firing) add(fire *store.Firing) {
 	case fire.Event != nil:
 		f.arrivals = append(f.arrivals, a)
 	case fire.Of != 0:
-		f.queue("UPDATE events SET decisions = $2, facts = $3 WHERE id = $1", int64(fire.Of), a.plan.Decisions, a.plan.Facts)
+		f.decideStored(fire.Of, &a.plan)
 	}
 	for j := range a.plan.Deliveries {
 		f.made = append(f.made, newDelivery{event: fire.Owner(), NewDelivery: &a.plan.Deliveries[j]})
@@ -300,6 +308,7 @@ func (s *Store) SwapSlot(ctx context.Context, old []byte, c store.Change) (swapp
 	if err := store.CheckSwapSlot(c); err != nil {
 		return false, err
 	}
+	note := store.AuditOf(ctx)
 	err = s.read(ctx, func(ctx context.Context) error {
 		swapped = false
 		t, err := s.begin(ctx, slotPurge)
@@ -319,8 +328,12 @@ func (s *Store) SwapSlot(ctx context.Context, old []byte, c store.Change) (swapp
 		swapped = true
 		in.keys.Set(c)
 		in.saveKeys()
+		t.audit(note)
 		return t.commit()
 	})
+	if swapped && err == nil {
+		note.Added()
+	}
 	return swapped && err == nil, engine.Wrap(err, "changing a slot")
 }
 

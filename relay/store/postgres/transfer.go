@@ -17,10 +17,16 @@ import (
 	"qaserelay/relay/store/transfer"
 )
 
-// transferFrom returns the tables from which rows are copied: without the mark of a copy.
+// transferFrom returns the tables from which rows are copied: without the mark of a copy, and with the
+// tallies of all relays together.
 func transferFrom(table string) string {
-	if table == "kv" {
+	switch table {
+	case "kv":
 		return "(SELECT * FROM kv WHERE key <> '" + transfer.MarkKey + "'::bytea) kv"
+	case "tally":
+		return "(SELECT kind, bucket, a, b, sum(n)::bigint AS n FROM tally GROUP BY kind, bucket, a, b) tally"
+	case "seen":
+		return "(SELECT kind, name, max(id) AS id FROM seen GROUP BY kind, name) seen"
 	}
 	return table
 }

@@ -10,6 +10,7 @@ import (
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
 	"qaserelay/relay/store/groupcommit"
+	"qaserelay/relay/store/ledger"
 	"qaserelay/relay/store/postgres/session"
 )
 
@@ -118,6 +119,8 @@ type tx struct {
 	streams map[store.ID]engine.Stream // of the deliveries that change
 	woken   map[string]bool            // notifiers that have new work
 	after   []func(committed bool)     // what to do when it has ended
+	before  []func()                   // what to queue once all that was queued before the commit is answered
+	sums    ledger.Sums                // what is counted
 	sent    bool                       // the commit was sent
 	ended   bool                       // nothing is left to roll back
 	broken  bool                       // the connection cannot be used any more
@@ -162,6 +165,15 @@ func (t *tx) send() error {
 
 // commit sends what is queued, and the commit.
 func (t *tx) commit() error {
+	if len(t.before) > 0 {
+		if err := t.send(); err != nil {
+			return err
+		}
+		for _, f := range t.before {
+			f()
+		}
+	}
+	t.saveSums()
 	t.queue("COMMIT")
 	t.sent = true
 	err := t.send()

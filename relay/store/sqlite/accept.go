@@ -1,13 +1,11 @@
 package sqlite
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
-	"qaserelay/relay/store/sqlite/conn"
 )
 
 // acceptance is one call of Accept. Its receipts are made anew whenever it runs.
@@ -100,6 +98,7 @@ func (t *tx) insertEvents(a *acceptance) error {
 		return err
 	}
 	events := make([]any, 0, t.into.events.Columns*len(a.batch))
+	outlines := make([]any, 0, t.into.outlines.Columns*len(a.batch))
 	deliveries := make([]any, 0, t.into.deliveries.Columns*len(a.batch))
 	for i := range a.batch {
 		ev, r, plan := &a.batch[i], &a.receipts[i], &a.plans[i]
@@ -107,9 +106,8 @@ func (t *tx) insertEvents(a *acceptance) error {
 			continue
 		}
 		if !a.stored[i] {
-			events = appendEvent(events, ev, plan)
-		} else if _, err := t.Exec("UPDATE events SET decisions = ?2, facts = ?3 WHERE id = ?1", ev.ID, plan.Decisions,
-			plan.Facts); err != nil {
+			events, outlines = t.appendEvent(events, outlines, ev, plan)
+		} else if err := t.decideStored(ev.ID, plan); err != nil {
 			return engine.Wrap(err, "storing the decision about an event")
 		}
 		for j := range plan.Deliveries {
@@ -119,35 +117,5 @@ func (t *tx) insertEvents(a *acceptance) error {
 			deliveries = t.appendDelivery(deliveries, ev.ID, d, start)
 		}
 	}
-	if err := t.Insert(t.into.events, events); err != nil {
-		return err
-	}
-	return t.Insert(t.into.deliveries, deliveries)
-}
-
-func appendEvent(rows []any, ev *store.Event, plan *store.Plan) []any {
-	var hash []byte // a replay has none
-	if h := engine.HashOf(ev); ev.HasHash() {
-		hash = h[:]
-	}
-	return append(rows, ev.ID, ev.Source, ev.Name, ev.Project, ev.ReceivedAt.UnixMilli(), plan.Decisions, ev.Body, hash,
-		conn.Optional(ev.ReplayOf), ev.Kind, plan.Facts)
-}
-
-// appendDelivery counts a new delivery and appends its row. A claim at its creation gets the first lease.
-func (t *tx) appendDelivery(rows []any, event store.ID, d *store.NewDelivery, s engine.Start) []any {
-	stream, size := engine.Stream{Notifier: d.Notifier, Key: d.OrderKey}, int64(len(d.Message))
-	state, due, unfinished := store.Pending, any(t.now), 1
-	switch {
-	case s.State == store.Cancelled:
-		state, due, unfinished = store.Cancelled, nil, 0
-	case s.State == store.Sending:
-		t.lease(d.ID, lease{Stream: stream, number: engine.FirstLease, message: size})
-	case s.Waits:
-		due = t.now + cmp.Or(d.Wait, store.OrderWait).Milliseconds()
-		t.noteWaiting(stream)
-	}
-	t.count(d.Notifier).add(s.State, d.ID, size)
-	return append(rows, d.ID, event, d.Rule, d.Notifier, d.OrderKey, d.Title, state, unfinished, due,
-		t.now, t.now, t.now, d.Cancelled, d.Message, conn.Optional(d.FallbackFor), conn.Optional(d.Wait.Milliseconds()))
+	return t.insertRows(events, outlines, deliveries)
 }

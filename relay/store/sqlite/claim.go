@@ -44,7 +44,8 @@ func (t *tx) claim(notifier string, limit int) ([]store.Delivery, error) {
 	for i := range claimed {
 		d := &claimed[i]
 		stream := engine.Stream{Notifier: d.Notifier, Key: d.OrderKey}
-		t.lease(d.ID, lease{Stream: stream, number: d.Lease, message: int64(len(d.Message))})
+		t.lease(d.ID, lease{Stream: stream, number: d.Lease, message: int64(len(d.Message)),
+			made: d.CreatedAt.UnixMilli()})
 	}
 	for _, h := range heads {
 		if h.followed {

@@ -79,6 +79,7 @@ func (t *tx) record(o *store.Outcome, e *endings) error {
 		return nil // the outcome is of an older lease
 	}
 	t.release(o.ID)
+	t.sums.Outcome(h.Notifier, o, time.Duration(t.now-h.made)*time.Millisecond)
 	if o.Attempt != nil {
 		t.attempts = appendAttempt(t.attempts, o)
 	}
@@ -288,10 +289,16 @@ func (s *Store) Cancel(ctx context.Context, ids []store.ID, why string) (int, er
 func (s *Store) change(ctx context.Context, ids []store.ID, change func(*tx, []store.ID) (int, error)) (int, error) {
 	return engine.InSlices(ids, func(slice []store.ID) (int, error) {
 		n := 0
+		note := store.AuditOf(ctx)
 		err := s.writer.Do(ctx, len(slice), &op{run: func(t *tx) (err error) {
-			n, err = change(t, slice)
+			if n, err = change(t, slice); err == nil && n > 0 {
+				err = t.audit(note)
+			}
 			return err
 		}})
+		if err == nil && n > 0 {
+			note.Added()
+		}
 		if err != nil { // the op may still run, so n must not be read
 			return 0, err
 		}
@@ -345,6 +352,7 @@ func (t *tx) cancel(ids []store.ID, why string) (total int, err error) {
 			return 0, err
 		}
 		t.count(h.Notifier).remove(state, h.message)
+		t.sums.Add(store.TallyDelivery, h.Notifier, string(store.Cancelled))
 		ended[h.Stream] = true
 		total++
 	}

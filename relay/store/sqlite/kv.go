@@ -34,6 +34,7 @@ func (s *Store) Swap(ctx context.Context, key string, old []byte, c store.Change
 
 // swap changes a key if its value is still old.
 func (s *Store) swap(ctx context.Context, old []byte, c store.Change) (swapped bool, err error) {
+	note := store.AuditOf(ctx)
 	err = s.writer.Do(ctx, 1, &op{run: func(t *tx) error {
 		swapped = false
 		now, err := t.getKey(c.Key)
@@ -42,9 +43,15 @@ func (s *Store) swap(ctx context.Context, old []byte, c store.Change) (swapped b
 		}
 		swapped = true
 		t.keys.Set(c)
-		return nil
+		return t.audit(note)
 	}})
-	return swapped && err == nil, engine.Wrap(err, "changing a key")
+	if err != nil { // the op may still run, so swapped must not be read
+		return false, engine.Wrap(err, "changing a key")
+	}
+	if swapped {
+		note.Added()
+	}
+	return swapped, nil
 }
 
 // readAnnouncedKeys reads the keys that decide will ask for, with few queries.

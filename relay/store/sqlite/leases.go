@@ -26,6 +26,7 @@ type lease struct {
 	number  int64 // one more than in the file, where it grows with the outcome
 	message int64 // its size in bytes
 	since   int64 // in milliseconds
+	made    int64 // when the delivery was made, likewise
 }
 
 // streamState is what is known of a stream while some of its deliveries are being sent.

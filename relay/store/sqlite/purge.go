@@ -34,6 +34,9 @@ func (s *Store) Purge(ctx context.Context, events, dead time.Time) (int, error) 
 			return total, fmt.Errorf("purging what has expired: %w", err)
 		}
 	}
+	if err := s.purgeLedger(ctx); err != nil {
+		return total, fmt.Errorf("purging old audit entries and tallies: %w", err)
+	}
 	return total, s.giveBack(ctx)
 }
 
@@ -183,6 +186,11 @@ func (t *tx) purgeRange(after, last, deadBefore store.ID) (int, error) {
 	n, err := t.Exec(events, after, last, deadBefore)
 	if err != nil {
 		return 0, err
+	}
+	const outlines = `DELETE FROM outlines WHERE id > ?1 AND id <= ?2
+		AND NOT EXISTS (SELECT 1 FROM events e WHERE e.id = outlines.id)`
+	if _, err := t.Exec(outlines, after, last); err != nil {
+		return 0, fmt.Errorf("deleting outlines: %w", err)
 	}
 	if _, err := t.Exec(attempts, after, last); err != nil {
 		return 0, fmt.Errorf("deleting attempts: %w", err)

@@ -169,20 +169,19 @@ func ofState(w *listing.Where, s store.State, sending leased) {
 	}
 }
 
-// Events implements store.Store. The inner query reads only the narrow index.
+// Events implements store.Store. The inner query reads only the narrow table of outlines.
 func (s *Store) Events(ctx context.Context, f store.EventFilter) (list []store.StoredEvent, next store.ID, err error) {
-	const index = " INDEXED BY events_list"
 	var w listing.Where
 	w.Equal("source", f.Source)
 	w.Equal("name", f.Name)
 	w.Equal("project", f.Project)
 	var reach listing.Reach
 	if len(w.Conds) > 0 {
-		reach = s.reach(ctx, "events"+index, nil)
+		reach = s.reach(ctx, "outlines", nil)
 	}
 	return listing.Events(f, reach, func(sp listing.Span, limit int) (part []store.StoredEvent, err error) {
 		w, order := w.Within("id", sp), sp.Order("1")
-		inner := "SELECT id FROM events" + index + w.Text() + order + " LIMIT ?"
+		inner := "SELECT id FROM outlines" + w.Text() + order + " LIMIT ?"
 		q := "SELECT " + eventColumns + " FROM events e WHERE e.id IN (" + inner + ")" + order
 		err = s.list(ctx, q, append(w.Args, limit), func(r conn.Row) { part = append(part, scanEvent(r)) })
 		return part, err

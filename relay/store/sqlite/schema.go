@@ -3,6 +3,7 @@ package sqlite
 import (
 	"fmt"
 
+	"qaserelay/relay/store/ledger"
 	"qaserelay/relay/store/sqlite/conn"
 )
 
@@ -16,7 +17,9 @@ const applicationID = 0x5152454c
 // in deliveries_due. Indexes that begin with an id only grow at their end, which costs next to nothing.
 //
 // A delivery that is being sent is pending here (see [leases]).
-func migrations() []string { return []string{schema1, schema2, schema3, schema4, schema5, schema6} }
+func migrations() []string {
+	return []string{schema1, schema2, schema3, schema4, schema5, schema6, schema7}
+}
 
 const schema1 = `
 CREATE TABLE events (
@@ -153,6 +156,55 @@ ALTER TABLE events ADD COLUMN kind TEXT NOT NULL DEFAULT '';
 
 // schema6 adds what else was known of an event when it was decided, such as answers of the Qase API.
 const schema6 = "ALTER TABLE events ADD COLUMN facts BLOB;"
+
+// schema7 adds outlines, which lists read instead of an index of events: they have the hashes too (see [dedupeCache]),
+// which are not kept with the events any more. What earlier releases have stored is outlined while the relay runs. It
+// adds audit entries, tallies, and what was seen last.
+const schema7 = `
+CREATE TABLE outlines (
+	id        INTEGER PRIMARY KEY,
+	source    TEXT NOT NULL,
+	name      TEXT NOT NULL,
+	project   TEXT NOT NULL,
+	hash      BLOB,
+	kind      TEXT NOT NULL DEFAULT '',
+	replay_of INTEGER,
+	subject   TEXT NOT NULL DEFAULT '',
+	outcome   TEXT NOT NULL DEFAULT '',
+	rules     TEXT NOT NULL DEFAULT ''
+) STRICT;
+INSERT INTO outlines (id, source, name, project, hash)
+	SELECT id, source, name, project, hash FROM events INDEXED BY events_list ORDER BY id;
+DROP INDEX events_list;
+INSERT INTO kv (key, value, expires_at)
+	SELECT '` + ledger.FillKey + `', CAST('{"before":' || (last + 1) || '}' AS BLOB), 9223372036854775807
+	FROM (SELECT max(id) AS last FROM events) WHERE last IS NOT NULL;
+CREATE TABLE audit (
+	id      INTEGER PRIMARY KEY,
+	at      INTEGER NOT NULL,
+	who     TEXT NOT NULL,
+	how     TEXT NOT NULL,
+	peer    TEXT NOT NULL,
+	verb    TEXT NOT NULL,
+	object  TEXT NOT NULL,
+	details TEXT NOT NULL,
+	outcome TEXT NOT NULL
+) STRICT;
+CREATE TABLE tally (
+	kind   TEXT NOT NULL,
+	bucket INTEGER NOT NULL, -- the minute or hour since 1970
+	a      TEXT NOT NULL,
+	b      TEXT NOT NULL,
+	n      INTEGER NOT NULL,
+	PRIMARY KEY (kind, bucket, a, b)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE seen (
+	kind TEXT NOT NULL,
+	name TEXT NOT NULL,
+	id   INTEGER NOT NULL,
+	PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
+`
 
 // countItems adds the items to the table counts.
 const countItems = `INSERT INTO counts (notifier, unfinished, bytes, dead, since)

@@ -71,6 +71,11 @@ func TestAFileOfTheFirstVersionIsBroughtUp(t *testing.T) {
 	ds, _, err := s.Deliveries(t.Context(), store.DeliveryFilter{Project: "WEB", Notifier: "n"})
 	f.NoError(err)
 	f.Equal("listed", len(ds), 4)
+	f.CheckFilled(map[string]string{
+		store.TallyEvent: "WEB matched 1", store.TallyName: "WEB run.completed 1", store.TallyRule: "r matched 1",
+		store.TallyDelivery: "m cancelled 1, m dead 1, n dead 1, n delivered 1", store.TallySent: "n 00 1",
+		store.TallyAttempt: "n 01 1",
+	})
 	version, err := fileVersion(s.writer.conn, path, len(migrations()))
 	f.NoError(err)
 	f.Equal("version", version, len(migrations()))

@@ -40,14 +40,18 @@ func number(is bool) int {
 type waking struct {
 	store.Wake
 	woken store.Woken
+	note  *store.AuditNote // what a person does by it, or nil
 }
 
 // Wake implements store.Store. The writer fires the slots in the transaction of a group of calls.
 func (s *Store) Wake(ctx context.Context, w store.Wake) (store.Woken, error) {
-	call := &waking{Wake: w}
+	call := &waking{Wake: w, note: store.AuditOf(ctx)}
 	err := s.writer.Do(ctx, 4*w.Limit, &op{run: func(t *tx) error { return t.wake(call) }})
 	if err != nil {
 		return store.Woken{}, engine.Wrap(err, "firing slots")
+	}
+	if call.woken.AnyFired() {
+		call.note.Added()
 	}
 	return call.woken, nil
 }
@@ -78,6 +82,11 @@ func (t *tx) wake(w *waking) error {
 			break // a later call reads it whole
 		}
 		if err := t.fire(i, &slots[i], w, fired); err != nil {
+			return err
+		}
+	}
+	if w.woken.AnyFired() {
+		if err := t.audit(w.note); err != nil {
 			return err
 		}
 	}

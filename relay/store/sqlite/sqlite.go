@@ -16,6 +16,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
+	"qaserelay/relay/store/ledger"
 	"qaserelay/relay/store/sqlite/conn"
 	"qaserelay/relay/store/sqlite/dbfile"
 )
@@ -30,6 +31,7 @@ type Options struct {
 // they share one fsync, and while the disk works the next ones gather. Reads have connections of their own and see what
 // is committed. Another goroutine moves the write-ahead log into the file.
 type Store struct {
+	*ledger.DB  // reads outlines, audit entries and tallies
 	Path        string
 	now         func() time.Time
 	log         *slog.Logger
@@ -106,6 +108,7 @@ func (s *Store) start() (err error) {
 		return errors.Join(err, c.Close())
 	}
 	s.readers = newReaders(s.connectReader)
+	s.DB = s.ledger()
 	s.checkpoints = newCheckpointer(forLog, s.writer, s.log)
 	s.writer.ended = s.checkpoints.count
 	if err := s.startWatch(forLog); err != nil {
@@ -157,7 +160,7 @@ func (s *Store) startWith(c *conn.Conn) (forLog *conn.Conn, err error) {
 	if s.rates.UsedAt, err = lastSent(c, s.now()); err != nil {
 		return nil, err
 	}
-	if err := keepGap(c, s.now()); err != nil {
+	if err := errors.Join(keepGap(c, s.now()), beginFill(c, s.now())); err != nil {
 		return nil, err
 	}
 	s.counts, s.leases = s.writer.counts, s.writer.leases
@@ -236,6 +239,7 @@ func OpenReader(path string) (_ store.ReadCloser, err error) {
 		return nil, err
 	}
 	s := &Store{Path: path, now: store.Clock(), readers: newReaders(open), leases: newLeases()}
+	s.DB = s.ledger()
 	s.counts, err = loadCounts(c)
 	s.close = s.readers.close
 	if err = errors.Join(err, c.Close()); err != nil {

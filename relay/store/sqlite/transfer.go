@@ -20,9 +20,10 @@ func transferFrom(table string) string {
 	switch table {
 	case "dedupe":
 		return fmt.Sprintf(`(SELECT hash, event_id, expires_at FROM dedupe UNION ALL
-			SELECT hash, max(id) AS event_id, max(received_at) + %d AS expires_at FROM events
-			WHERE hash IS NOT NULL AND id > coalesce((SELECT value FROM marks WHERE name = '%s'), 0)
-				AND hash NOT IN (SELECT hash FROM dedupe) GROUP BY hash)`,
+			SELECT o.hash, max(o.id) AS event_id, max(e.received_at) + %d AS expires_at FROM outlines o
+			JOIN events e ON e.id = o.id
+			WHERE o.hash IS NOT NULL AND o.id > coalesce((SELECT value FROM marks WHERE name = '%s'), 0)
+				AND o.hash NOT IN (SELECT hash FROM dedupe) GROUP BY o.hash)`,
 			store.DedupeWindow.Milliseconds(), movedUpTo)
 	case "kv":
 		return "(SELECT * FROM kv WHERE key <> '" + transfer.MarkKey + "')"

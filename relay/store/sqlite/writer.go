@@ -9,6 +9,7 @@ import (
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
 	"qaserelay/relay/store/groupcommit"
+	"qaserelay/relay/store/ledger"
 	"qaserelay/relay/store/sqlite/conn"
 	"qaserelay/relay/store/sqlite/dbfile"
 )
@@ -28,6 +29,8 @@ type writer struct {
 	watch *dbfile.Watch
 	now   func() time.Time
 	into  inserts
+	// auditIDs makes the ids of audit entries.
+	auditIDs *store.IDs
 
 	// As committed. Only the writer changes them.
 	leases *leases
@@ -43,7 +46,8 @@ type writer struct {
 }
 
 func newWriter(c *conn.Conn, now func() time.Time) *writer {
-	w := &writer{conn: c, now: now, into: newInserts(), leases: newLeases(), broken: make(chan struct{})}
+	w := &writer{conn: c, now: now, into: newInserts(), leases: newLeases(), broken: make(chan struct{}),
+		auditIDs: store.NewIDs(0)}
 	w.Commit, w.Abandoned, w.Stopped = w.transact, w.undo, store.ErrClosed
 	w.ended = func(*conn.Conn) {}
 	w.end = func() error {
@@ -73,7 +77,7 @@ func (w *writer) transact(group []*op) error {
 		return fmt.Errorf("starting a transaction: %w", err)
 	}
 	t := &tx{Conn: w.conn, now: w.now().UnixMilli(), into: &w.into, leases: w.leases, counts: w.counts,
-		dedupe: &w.dedupe}
+		dedupe: &w.dedupe, auditIDs: w.auditIDs}
 	t.beats = t.now-w.beatAt >= beatInterval.Milliseconds()
 	if err := w.execute(t, group); err != nil {
 		w.conn.Rollback()
@@ -154,6 +158,7 @@ type tx struct {
 	counts *counts
 	dedupe *dedupeCache
 
+	auditIDs *store.IDs
 	keys     engine.Keys                    // of kv
 	bodies   map[engine.BodyHash]firstEvent // that are new
 	moved    int                            // hashes that were moved into the table
@@ -161,6 +166,7 @@ type tx struct {
 	waiting  map[engine.Stream]bool         // streams in which deliveries wait
 	counted  map[string]*countChange        // by notifier
 	attempts []any                          // rows to be written
+	sums     ledger.Sums                    // what is counted
 	beats    bool                           // the mark of life is written
 }
 
@@ -170,6 +176,9 @@ func (t *tx) save() error {
 		return err
 	}
 	if err := t.saveCounts(); err != nil {
+		return err
+	}
+	if err := t.saveSums(); err != nil {
 		return err
 	}
 	if t.beats {

@@ -478,7 +478,10 @@ func (f *Fixture) JoinAtOnce(events int, through ...store.Store) {
 				ev := f.EventOf(fmt.Sprintf("%d.%d", n, i))
 				ev.ID, ev.Keys = maker.Next(s.Now()), []string{key}
 				rs, err := s.Accept(f.Context(), []store.Event{ev}, join(key, s.Now(), 0))
-				if err = errors.Join(err, rs[0].Err); err != nil {
+				if err == nil {
+					err = rs[0].Err
+				}
+				if err != nil {
 					f.Error(err)
 					return
 				}

@@ -34,6 +34,10 @@ func Tables() []Table {
 	list := func(names string) []string { return strings.Fields(names) }
 	return []Table{
 		{"events", list("id source name project received_at replay_of kind decisions body facts"), 1, 500},
+		{"outlines", list("id source name project kind replay_of subject outcome rules"), 1, 2_000},
+		{"audit", list("id at who how peer verb object details outcome"), 1, 2_000},
+		{"tally", list("kind bucket a b n"), 4, 20_000},
+		{"seen", list("kind name id"), 2, 20_000},
 		{"dedupe", list("hash event_id expires_at"), 1, 20_000},
 		{"kv", list("key value expires_at due_at"), 1, 2_000},
 		{"items", list("key event_id data"), 2, 2_000},

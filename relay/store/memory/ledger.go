@@ -1,0 +1,121 @@
+package memory
+
+import (
+	"context"
+	"time"
+
+	"qaserelay/relay/store"
+)
+
+// Outlines implements store.Outlines. It returns all events, the oldest first.
+func (m *Store) Outlines(context.Context, store.OutlineFilter) (list []store.Outlined, _ store.ID, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range m.Stored {
+		list = append(list, m.outlined(&m.Stored[i]))
+	}
+	return list, 0, m.fails
+}
+
+func (m *Store) outlined(e *store.StoredEvent) store.Outlined {
+	return store.Outlined{ID: e.ID, Source: e.Source, Name: e.Name, Project: e.Project, ReceivedAt: e.ReceivedAt,
+		Kind: e.Kind, ReplayOf: e.ReplayOf, Outline: m.outlines[e.ID]}
+}
+
+// OutlinesOf implements store.Outlines.
+func (m *Store) OutlinesOf(_ context.Context, ids []store.ID) (map[store.ID]store.Outlined, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	found := map[store.ID]store.Outlined{}
+	for _, id := range ids {
+		for i := range m.Stored {
+			if m.Stored[i].ID == id {
+				found[id] = m.outlined(&m.Stored[i])
+			}
+		}
+	}
+	return found, m.fails
+}
+
+// DeliveryStates implements store.Outlines.
+func (m *Store) DeliveryStates(_ context.Context, events []store.ID) (map[store.ID]store.EventStates, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	found := map[store.ID]store.EventStates{}
+	for _, id := range events {
+		s := store.EventStates{Count: map[store.State]int{}}
+		for _, d := range m.rows {
+			if d.EventID != id {
+				continue
+			}
+			s.Count[d.State]++
+			if d.IsDryRun() {
+				s.DryRun++
+			}
+			if d.State == store.Pending && (s.NextAt.IsZero() || d.NextAt.Before(s.NextAt)) {
+				s.NextAt = d.NextAt
+			}
+			found[id] = s
+		}
+	}
+	return found, m.fails
+}
+
+// FillOutlines implements store.Outlines. Nothing is left to fill.
+func (m *Store) FillOutlines(context.Context, func(*store.StoredEvent) store.Outline) (time.Time, error) {
+	return time.Time{}, nil
+}
+
+// Audit implements store.Audit. It returns all entries, the oldest first.
+func (m *Store) Audit(context.Context, store.AuditFilter) ([]store.AuditEntry, store.ID, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.audit, 0, m.fails
+}
+
+// AddAudit implements store.Audit.
+func (m *Store) AddAudit(_ context.Context, e store.AuditEntry) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e.ID, e.At = store.ID(len(m.audit)+1), m.Now()
+	m.audit = append(m.audit, e)
+	return m.fails
+}
+
+// Tallies implements store.Tallies. It counts nothing by itself.
+func (m *Store) Tallies(_ context.Context, f store.TallyFilter) (list []store.Tally, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, t := range m.tallies {
+		if t.Kind == f.Kind && t.Minute == f.Minute {
+			list = append(list, t)
+		}
+	}
+	return list, m.fails
+}
+
+// AddTallies implements store.Tallies.
+func (m *Store) AddTallies(_ context.Context, list []store.Tally) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.tallies = append(m.tallies, list...)
+	return m.fails
+}
+
+// Seen implements store.Tallies. It has seen nothing.
+func (m *Store) Seen(context.Context, string) ([]store.Seen, error) { return nil, nil }
+
+// LastAttempts implements store.Tallies. It returns all attempts of the notifier.
+func (m *Store) LastAttempts(_ context.Context, notifier string, _ int) (list []store.NotifierAttempt, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, d := range m.rows {
+		if d.Notifier != notifier {
+			continue
+		}
+		for _, a := range m.attempts[d.ID] {
+			list = append(list, store.NotifierAttempt{Delivery: d.ID, Title: d.Title, Attempt: a})
+		}
+	}
+	return list, m.fails
+}
