@@ -133,6 +133,8 @@ func (d *testAPI) fill(t *testing.T) {
 		_, err := d.store.Accept(t.Context(), []store.Event{e},
 			func(int, func(string) ([]byte, error)) (store.Plan, error) {
 				return store.Plan{Decisions: []byte(`{"results":[{"rule":"done","outcome":"matched"}],"not_matched":0}`),
+					Outline: store.Outline{Subject: fmt.Sprint("run ", i), Outcome: store.OutcomeMatched,
+						Rules: []store.RuleOutcome{{Rule: "done", Outcome: "matched"}}},
 					Deliveries: []store.NewDelivery{{ID: delivery, Rule: "done", Notifier: []string{"ops", "gone"}[i%2],
 						Title: fmt.Sprint("title ", i), Message: []byte(message)}}}, nil
 			})

@@ -12,10 +12,10 @@ import (
 )
 
 func (s *server) events(w http.ResponseWriter, r *http.Request) {
-	q := newQuery(r.URL.Query(), "source", "project", "event", "rule", "notifier", "state", "since", "until", "before",
-		"after", "order", "limit")
+	q := newQuery(r.URL.Query(), "source", "project", "event", "rule", "notifier", "outcome", "state", "since", "until",
+		"before", "after", "order", "limit")
 	limit, within := q.limit(), q.within()
-	f := desk.EventFilter{Source: q.text("source"), DeliveryFilter: store.DeliveryFilter{Project: q.text("project"),
+	f := desk.EventFilter{Source: q.text("source"), Outcome: q.outcome(), DeliveryFilter: store.DeliveryFilter{Project: q.text("project"),
 		EventName: q.text("event"), Rule: q.text("rule"), Notifier: q.text("notifier"), State: q.state(),
 		Before: within.Before, After: within.After, OldestFirst: within.OldestFirst}}
 	if q.refuse(w) {

@@ -100,7 +100,7 @@ func TestEveryParameterOfAListIsDescribed(t *testing.T) {
 func TestEveryFieldOfAnAnswerIsDescribed(t *testing.T) {
 	schemas := readDescription(t).Components.Schemas
 	for name, answer := range map[string]any{
-		"Event": desk.Event{}, "EventPage": desk.EventPage{}, "Delivery": desk.Delivery{}, "DeliveryPage": desk.DeliveryPage{}, "Attempt": desk.Attempt{}, "Status": desk.Status{},
+		"Event": desk.Event{}, "Result": desk.Result{}, "EventPage": desk.EventPage{}, "Delivery": desk.Delivery{}, "DeliveryPage": desk.DeliveryPage{}, "Attempt": desk.Attempt{}, "Status": desk.Status{},
 		"Rule": desk.Rule{}, "RuleTarget": rulebook.Target{}, "RuleTest": rulebook.Test{}, "Notifier": desk.Notifier{}, "Choice": choice{}, "Replay": desk.Replay{}, "Drift": relay.Drift{},
 		"ExportPage": desk.ExportPage{}, "Exported": desk.Exported{}, "Decided": desk.Decided{}, "Message": desk.Message{},
 		"Silence": desk.Silence{}, "SilenceSpec": desk.SilenceSpec{}, "SilencePreview": desk.SilencePreview{},

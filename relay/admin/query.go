@@ -84,6 +84,12 @@ func (q *query) state() store.State {
 	return state
 }
 
+func (q *query) outcome() string {
+	outcome, err := desk.ParseOutcome(q.text("outcome"))
+	q.add(err)
+	return outcome
+}
+
 // refuse answers 400 if there were errors, and reports whether it did.
 func (q *query) refuse(w http.ResponseWriter) bool {
 	if err := errors.Join(q.errs...); err != nil {

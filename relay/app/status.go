@@ -17,7 +17,8 @@ import (
 func (r *Relay) adminOptions(m *metrics.Metrics) (admin.Options, error) {
 	d := desk.New(desk.Options{Store: r.store, Status: r.status, Retry: r.engine.Retry,
 		Cancel: r.engine.Cancel, Rerender: r.engine.Rerender, Replay: r.engine.Replay,
-		Resume: r.engine.Resume, FireNow: r.engine.FireNow, Drift: r.engine.Drift, Silences: r.engine.Silences(),
+		Resume: r.engine.Resume, FireNow: r.engine.FireNow, Drift: r.engine.Drift,
+		FilledFrom: r.engine.FilledFrom, Silences: r.engine.Silences(),
 		Config: r.engine.Config, Logger: r.o.Logger})
 	guard := access.New(r.accessOptions())
 	pages, err := console.New(console.Options{Desk: d, Access: guard, URLs: r.o.AdminURLs, Logger: r.o.Logger})

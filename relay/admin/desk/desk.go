@@ -25,7 +25,7 @@ const MaxPage = 500
 // maxSiblings bounds the deliveries of one event that are read.
 const maxSiblings = 1000
 
-// Options are the parts of a relay that a desk works with. All but Logger are needed.
+// Options are the parts of a relay that a desk works with. All but Logger and FilledFrom are needed.
 type Options struct {
 	Store store.Store
 	// Status describes the running relay.
@@ -46,6 +46,8 @@ type Options struct {
 	FireNow func(ctx context.Context, ask relay.Ask) (relay.Answer, error)
 	// Drift lists the events and fields that arrived and are not in the catalog.
 	Drift func() []relay.Drift
+	// FilledFrom returns the time from which on all stored events are outlined and counted; zero is all of them.
+	FilledFrom func() time.Time
 	// Silences are the silences of the relay.
 	Silences *silences.Register
 	// Config returns the current configuration.
@@ -64,6 +66,9 @@ type Desk struct {
 func New(o Options) *Desk {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.FilledFrom == nil {
+		o.FilledFrom = func() time.Time { return time.Time{} }
 	}
 	return &Desk{o, rulebook.New(o.Config)}
 }

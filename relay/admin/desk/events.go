@@ -4,10 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"qaserelay/relay/store"
 	"qaserelay/rules"
+	"qaserelay/rules/value"
 )
 
 // EventPage is a page of events.
@@ -27,9 +31,13 @@ type Event struct {
 	ReceivedAt time.Time `json:"received_at"`
 	ReplayOf   string    `json:"replay_of,omitempty"` // the event that this one repeats
 	Kind       string    `json:"kind,omitempty"`      // what the relay has made, such as digest; empty if it was received
+	Subject    string    `json:"subject,omitempty"`   // what it is about
+	Outcome    string    `json:"outcome,omitempty"`   // matched, held, none, error or waiting
 	Matched    []string  `json:"matched,omitempty"`   // the rules that matched
+	Results    []Result  `json:"results,omitempty"`   // what these rules, and those that failed or wait, did; in lists
 	// States counts the deliveries by state.
 	States     map[store.State]int `json:"states,omitempty"`
+	NextAt     *time.Time          `json:"next_at,omitempty"`    // when the first pending one is due; in lists
 	DryRun     int                 `json:"dry_run,omitempty"`    // the cancelled ones that were only recorded
 	Body       json.RawMessage     `json:"body,omitempty"`       // as Qase sent it; not in lists
 	Facts      json.RawMessage     `json:"facts,omitempty"`      // what the Qase API said of it; not in lists
@@ -41,8 +49,17 @@ type Event struct {
 	Digests map[string]string `json:"digests,omitempty"`
 }
 
-// stateWaiting is the state of an event that is stored, and not decided yet.
-const stateWaiting = "waiting"
+// Result is what a rule did with an event.
+type Result struct {
+	Rule    string `json:"rule"`
+	Outcome string `json:"outcome"`
+}
+
+// The states of an event: it is stored and not decided yet, or decided.
+const (
+	stateWaiting = "waiting"
+	stateDecided = "decided"
+)
 
 // WaitingEvent is what an event waits for.
 type WaitingEvent struct {
@@ -56,7 +73,24 @@ type WaitingEvent struct {
 // a Limit.
 type EventFilter struct {
 	Source string
+	// Outcome is one of [Outcomes], or empty.
+	Outcome string
 	store.DeliveryFilter
+}
+
+// Outcomes lists what an outcome of events can be: of the whole event, or of one of its rules.
+func Outcomes() []string {
+	return append(store.OutlineOutcomes(), string(rules.NotMatched), string(rules.NoRecipients), string(rules.Grouped),
+		string(rules.Deferred), string(rules.Muted), string(rules.Silenced), string(rules.Done), string(rules.Awaiting),
+		string(rules.Postponed), string(rules.Dropped))
+}
+
+// ParseOutcome reads an outcome, or none.
+func ParseOutcome(text string) (string, error) {
+	if text != "" && !slices.Contains(Outcomes(), text) {
+		return text, fmt.Errorf("outcome: want one of %s, not %q", strings.Join(Outcomes(), ", "), value.Shorten(text, 40))
+	}
+	return text, nil
 }
 
 // Events returns a page of at most limit events.
@@ -65,15 +99,52 @@ func (d *Desk) Events(ctx context.Context, f EventFilter, limit int) (EventPage,
 	if err != nil {
 		return EventPage{}, failed("listing events", err)
 	}
+	ids := make([]store.ID, len(found))
+	for i := range found {
+		ids[i] = found[i].ID
+	}
+	states, err := d.o.Store.DeliveryStates(ctx, ids)
+	if err != nil {
+		return EventPage{}, failed("counting the deliveries of events", err)
+	}
 	page := EventPage{Events: []Event{}, Next: idText(next)}
-	for _, e := range found {
-		summary, err := d.summarize(ctx, e)
+	for i := range found {
+		e, err := d.listed(ctx, &found[i], states[found[i].ID])
 		if err != nil {
-			return EventPage{}, failed("listing an event's deliveries", err)
+			return EventPage{}, failed("reading an event", err)
 		}
-		page.Events = append(page.Events, summary)
+		page.Events = append(page.Events, e)
 	}
 	return page, nil
+}
+
+// listed returns an event as a list shows it.
+func (d *Desk) listed(ctx context.Context, o *store.Outlined, s store.EventStates) (Event, error) {
+	e := Event{ID: o.ID.String(), Source: o.Source, Event: o.Name, Project: o.Project, ReceivedAt: o.ReceivedAt,
+		ReplayOf: idText(o.ReplayOf), Kind: o.Kind, State: stateDecided, Subject: o.Subject, Outcome: o.Outcome,
+		States: s.Count, DryRun: s.DryRun}
+	if !s.NextAt.IsZero() {
+		e.NextAt = &s.NextAt
+	}
+	if o.Outcome == "" { // an earlier release has stored it, and it is not outlined yet
+		stored, err := d.o.Store.Event(ctx, o.ID)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return e, err
+		}
+		whole := eventOf(stored)
+		e.State, e.Matched = whole.State, whole.Matched
+		return e, nil
+	}
+	if o.Outcome == store.OutcomeWaiting {
+		e.State = stateWaiting
+	}
+	for _, r := range o.Rules {
+		e.Results = append(e.Results, Result(r))
+		if rules.Outcome(r.Outcome).IsMatch() {
+			e.Matched = append(e.Matched, r.Rule)
+		}
+	}
+	return e, nil
 }
 
 // Event returns one event with its deliveries.
@@ -125,25 +196,36 @@ func (d *Desk) digestsOf(ctx context.Context, stored *store.StoredEvent) (sent m
 }
 
 // findEvents returns a page of events, and the id behind which the next page begins, or zero.
-func (d *Desk) findEvents(
-	ctx context.Context, f EventFilter, limit int,
-) (found []store.StoredEvent, next store.ID, err error) {
-	if f.Rule != "" || f.Notifier != "" || f.State != "" {
+func (d *Desk) findEvents(ctx context.Context, f EventFilter, limit int) (
+	found []store.Outlined, next store.ID, err error) {
+	if f.Notifier != "" || f.State != "" || f.Rule != "" && !d.o.FilledFrom().IsZero() {
 		return d.findByDelivery(ctx, f, limit)
 	}
-	return d.o.Store.Events(ctx, store.EventFilter{Source: f.Source, Name: f.EventName, Project: f.Project,
-		Before: f.Before, After: f.After, OldestFirst: f.OldestFirst, Limit: limit})
+	return d.o.Store.Outlines(ctx, store.OutlineFilter{Source: f.Source, Name: f.EventName, Project: f.Project,
+		Rule: f.Rule, Outcome: outlineOutcome(f.Outcome), Before: f.Before, After: f.After, OldestFirst: f.OldestFirst,
+		Limit: limit})
+}
+
+// outlineOutcome returns an outcome as outlines have it.
+func outlineOutcome(outcome string) string {
+	if outcome == string(rules.NotMatched) {
+		return store.OutcomeNone
+	}
+	return outcome
 }
 
 // findByDelivery goes through the deliveries, in their order, and returns their events, each once. The ids of events
 // and deliveries are in one order, so a page can begin at either.
-func (d *Desk) findByDelivery(
-	ctx context.Context, f EventFilter, limit int,
-) (found []store.StoredEvent, next store.ID, err error) {
+func (d *Desk) findByDelivery(ctx context.Context, f EventFilter, limit int) (
+	found []store.Outlined, next store.ID, err error) {
 	seen := map[store.ID]bool{}
 	f.Limit = MaxPage
-	for {
+	for start := time.Now(); ; {
 		page, more, err := d.o.Store.Deliveries(ctx, f.DeliveryFilter)
+		if err != nil {
+			return nil, 0, err
+		}
+		outlines, err := d.outlinesOf(ctx, page, seen)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -156,16 +238,11 @@ func (d *Desk) findByDelivery(
 				return found, next, nil
 			}
 			seen[one.EventID], next = true, one.ID
-			e, err := d.o.Store.Event(ctx, one.EventID)
-			switch {
-			case errors.Is(err, store.ErrNotFound): // deleted a moment ago
-			case err != nil:
-				return nil, 0, err
-			case f.Source == "" || f.Source == e.Source:
-				found = append(found, e)
+			if o, exists := outlines[one.EventID]; exists && f.takes(&o) { // others were deleted a moment ago
+				found = append(found, o)
 			}
 		}
-		if next = more; len(page) < f.Limit || next == 0 {
+		if next = more; len(page) < f.Limit || next == 0 || time.Since(start) > pageTime {
 			return found, next, nil
 		}
 		if f.OldestFirst {
@@ -176,21 +253,34 @@ func (d *Desk) findByDelivery(
 	}
 }
 
-// summarize returns an event as a list shows it.
-func (d *Desk) summarize(ctx context.Context, e store.StoredEvent) (Event, error) {
-	summary := eventOf(e)
-	summary.Body, summary.Facts, summary.Decisions = nil, nil, nil
-	if len(summary.Matched) == 0 {
-		return summary, nil
+// pageTime is after how long a page ends that finds little.
+const pageTime = 60 * time.Millisecond
+
+// outlinesOf reads the outlines of the events of deliveries that were not seen yet.
+func (d *Desk) outlinesOf(ctx context.Context, of []store.Delivery, seen map[store.ID]bool) (
+	map[store.ID]store.Outlined, error) {
+	var ids []store.ID
+	for i := range of {
+		if !seen[of[i].EventID] {
+			ids = append(ids, of[i].EventID)
+		}
 	}
-	deliveries, _, err := d.o.Store.Deliveries(ctx, store.DeliveryFilter{Event: e.ID, Limit: maxSiblings})
-	summary.countStates(deliveries)
-	return summary, err
+	return d.o.Store.OutlinesOf(ctx, ids)
+}
+
+// takes reports whether the filter selects an event that was found by its deliveries.
+func (f *EventFilter) takes(o *store.Outlined) bool {
+	if f.Source != "" && f.Source != o.Source {
+		return false
+	}
+	want := outlineOutcome(f.Outcome)
+	return want == "" || want == o.Outcome ||
+		slices.ContainsFunc(o.Rules, func(r store.RuleOutcome) bool { return r.Outcome == want })
 }
 
 func eventOf(e store.StoredEvent) Event {
 	v := Event{ID: e.ID.String(), Source: e.Source, Event: e.Name, Project: e.Project, ReceivedAt: e.ReceivedAt,
-		ReplayOf: idText(e.ReplayOf), Kind: e.Kind, State: "decided", Body: rawJSON(e.Body), Facts: rawJSON(e.Facts),
+		ReplayOf: idText(e.ReplayOf), Kind: e.Kind, State: stateDecided, Body: rawJSON(e.Body), Facts: rawJSON(e.Facts),
 		Decisions: rawJSON(e.Decisions)}
 	var decision struct {
 		Results []rules.Result
