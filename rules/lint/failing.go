@@ -1,7 +1,6 @@
 package lint
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/expr-lang/expr/ast"
@@ -12,13 +11,14 @@ import (
 	"qaserelay/rules/condition/syntax"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/failures"
+	"qaserelay/rules/lint/judge"
 	"qaserelay/rules/rulefile"
 )
 
 // checkFailing warns of rules that read which tests failed although no source asks Qase, and of conditions that count names
-// in place of failures.
+// in place of failures. A source asks also if the variable with its token is not set here.
 func (c *checker) checkFailing() {
-	asks := slices.ContainsFunc(c.file.Sources, func(s rules.Source) bool { return s.APIToken() != "" && !s.Failures.Off })
+	asks := slices.ContainsFunc(c.file.Sources, func(s rules.Source) bool { return s.Token != nil && !s.Failures.Off })
 	for _, r := range c.file.Source.Rules {
 		if r.Parsed == nil || !slices.ContainsFunc(c.matching[r.Rule], (*catalog.Schema).IsRun) {
 			continue
@@ -33,7 +33,6 @@ func (c *checker) checkFailing() {
 
 // countedNames warns of lists of failing tests whose length is compared: while Qase does not answer they are empty.
 func countedNames(c *condition.Condition) (found []diag.Finding) {
-	totals := map[string]string{"list": "total", "new": "new_total", "fixed": "fixed_total", "flaky": "flaky_total"}
 	tree := c.Tree()
 	ast.Walk(&tree, syntax.Visitor(func(n ast.Node) {
 		call, isCall := n.(*ast.BuiltinNode)
@@ -41,12 +40,11 @@ func countedNames(c *condition.Condition) (found []diag.Finding) {
 			return
 		}
 		f, isField := condition.FieldOf(call.Arguments[0], condition.Field{})
-		if !isField || f.Root != "failures" || len(f.Path) != 1 || totals[f.Path[0]] == "" {
-			return
+		length := "len(" + f.String() + ")"
+		if count := judge.Length(f.String()); isField && f.Root == "failures" && count != length {
+			found = append(found, diag.Finding{At: c.Locate(n), Hint: "write " + count + ", which counts all of them",
+				Message: length + " is 0 while Qase does not answer, and at most 200"})
 		}
-		found = append(found, diag.Finding{At: c.Locate(n),
-			Message: fmt.Sprintf("len(%s) is 0 while Qase does not answer, and at most 200", f.String()),
-			Hint:    fmt.Sprintf("write failures.%s, which counts all of them", totals[f.Path[0]])})
 	}))
 	return found
 }

@@ -115,8 +115,7 @@ func (d *document) countOf(n *yaml.Node, count, most int) int {
 
 // checkAsking warns of settings of questions that are never asked, since there is no token.
 func (d *document) checkAsking(spec *sourceSpec, n *yaml.Node) {
-	if spec.APIToken != "" || yamldoc.HasKey(spec.At.Node, "api_token") || yamldoc.HasKey(spec.At.Node, "api_token_file") ||
-		d.Misspelt(spec.At.Node, "api_token", "api_token_file") {
+	if d.hasToken(spec) {
 		return
 	}
 	for _, key := range []string{"wait", "owner_field"} {
@@ -126,6 +125,12 @@ func (d *document) checkAsking(spec *sourceSpec, n *yaml.Node) {
 			return
 		}
 	}
+}
+
+// hasToken reports whether a token for the Qase API is written, also if its variable is not set here.
+func (d *document) hasToken(spec *sourceSpec) bool {
+	return spec.APIToken != "" || yamldoc.HasKey(spec.At.Node, "api_token") || yamldoc.HasKey(spec.At.Node, "api_token_file") ||
+		d.Misspelt(spec.At.Node, "api_token", "api_token_file")
 }
 
 // TokenHint says where a token for the Qase API is made.

@@ -80,7 +80,7 @@ func (d *document) implicitSource(lookupEnv func(string) (string, bool)) rules.S
 
 func (d *document) source(spec *sourceSpec, qaseURL string) rules.Source {
 	s := rules.Source{Name: spec.Name.S, APIURL: apiURL(qaseURL), Secrets: d.secrets(spec), Failures: d.failures(spec)}
-	if spec.APIToken != "" {
+	if d.hasToken(spec) {
 		s.Token = &spec.APIToken
 	}
 	if spec.APIURL.Given() && spec.APIURL.S != "" {

@@ -49,7 +49,7 @@ type Source struct {
 	Projects  []string   // accepted project codes; none means all
 	AllowFrom []netip.Prefix
 	APIURL    string  // base of the Qase API, without a slash at its end
-	Token     *string // behind a pointer, so that nothing prints it
+	Token     *string // behind a pointer, so that nothing prints it; empty if its variable is not set
 	Failures  failures.Settings
 }
 

@@ -15,6 +15,7 @@ import (
 	"qaserelay/notifiers"
 	"qaserelay/relay/config"
 	"qaserelay/rules"
+	"qaserelay/rules/failures"
 )
 
 // view is what a relay would run with, without secrets.
@@ -100,6 +101,9 @@ func (v *view) add(cfg *config.Config) error {
 		if len(s.AllowFrom) > 0 {
 			source["allow_from"] = listOf(s.AllowFrom)
 		}
+		if s.APIToken() != "" {
+			source["api_url"], source["failures"] = s.APIURL, askedOf(s.Failures)
+		}
 		v.Sources = append(v.Sources, source)
 	}
 	for _, listed := range cfg.Config.Notifiers {
@@ -118,6 +122,14 @@ func (v *view) add(cfg *config.Config) error {
 		v.Notifiers = append(v.Notifiers, notifier)
 	}
 	return nil
+}
+
+// askedOf returns failures of a source that asks Qase, under their names in the rules file.
+func askedOf(s failures.Settings) any {
+	if s.Off {
+		return "off"
+	}
+	return map[string]any{"wait": s.Wait, "most": s.Most, "reasons": !s.NoReasons, "owner_field": s.OwnerField}
 }
 
 // flagValues returns the flags of serve. Values that are secret are masked.

@@ -75,7 +75,7 @@ func (j *judge) builtin(n *ast.BuiltinNode) shape {
 	}
 	if n.Name == "count" && len(n.Arguments) == 1 && first.element != nil && first.element.sort != boolean {
 		j.fault(n, "count counts what a condition is true for, and there is none",
-			fmt.Sprintf("for all items write len(%s)", first.source))
+			"for all items write "+Length(first.source))
 		return numeric(integer, 0, math.Inf(1))
 	}
 	if j.swapped(n, first) {

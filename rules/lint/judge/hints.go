@@ -160,7 +160,7 @@ func (c *comparison) listHint() string {
 	items, several := b.literal.([]any)
 	switch {
 	case b.isNumber():
-		return fmt.Sprintf("write len(%s) %s %s", s.source, c.operator, b.source)
+		return fmt.Sprintf("write %s %s %s", Length(s.source), c.operator, b.source)
 	case s.listOfObjects() && several && c.operator != "in":
 		return fmt.Sprintf("write any(%s, .%s in %s)", s.source, s.element.bestFor(*b.element), b.source)
 	case s.listOfObjects():
@@ -200,6 +200,18 @@ func (c *comparison) momentHint() string {
 	return `write date("2026-01-31") for a date`
 }
 
+// Length returns an expression for the length of a list. Lists of failing tests have counts of their own, which are also
+// right while their names are not known.
+func Length(list string) string {
+	switch list {
+	case "failures.list":
+		return "failures.total"
+	case "failures.new", "failures.fixed", "failures.flaky":
+		return list + "_total"
+	}
+	return "len(" + list + ")"
+}
+
 // inHint says how to compare a value with several.
 func (c *comparison) inHint() string {
 	operator := "in"
@@ -217,9 +229,11 @@ func truthHint(source string, s shape) string {
 	case s.sort == text:
 		return "write " + source + ` != ""`
 	case s.sort == list:
-		return "write len(" + source + ") > 0"
+		return "write " + Length(source) + " > 0"
 	case s.sort == span:
 		return "write " + source + ` > duration("1h")`
+	case source == "failures":
+		return "write failures.total > 0"
 	}
 	return "write " + source + " != nil"
 }

@@ -165,7 +165,13 @@ func (j *judge) variable(n *ast.IdentifierNode) shape {
 	case "actor":
 		return shape{sort: object, fields: catalog.Schemas().Actor.Siblings([]string{"x"}),
 			never: "an event without a person has actor.automation"}
-	case "previous", "failures", "trend":
+	case "failures":
+		s := shape{sort: object}
+		if j.endsRun() {
+			s.never = "it has counts without names too: write failures.total > 0"
+		}
+		return s
+	case "previous", "trend":
 		return shape{sort: object}
 	}
 	return shape{}
@@ -276,11 +282,11 @@ func (j *judge) field(n ast.Node, f condition.Field) shape {
 		s.share, s.whole = shareOf(f)
 	case text:
 		s.values = j.valuesOf(f, known)
-		s.never = neverEmpty(f)
+		s.never = j.neverEmpty(f)
 	case object:
 		s.fields = schema.Siblings(append(slices.Clone(f.Path), "x"))
 	case list:
-		s.element, s.never = elementOf(schema, path), neverEmpty(f)
+		s.element, s.never = elementOf(schema, path), j.neverEmpty(f)
 	}
 	switch {
 	case f.Item && s.sort == text:
@@ -410,16 +416,25 @@ func shareOf(f condition.Field) (part, whole *share) {
 }
 
 // neverEmpty returns the reason why a text is never nil or empty, or "".
-func neverEmpty(f condition.Field) string {
-	switch f.String() {
+func (j *judge) neverEmpty(f condition.Field) string {
+	switch name := f.String(); name {
 	case "entity.title":
 		return `it is "Run 7" when no title is known`
 	case "entity.reviewers":
 		return "it is an empty list when no reviewers are known: write len(entity.reviewers) == 0"
+	case "failures.list", "failures.new", "failures.still", "failures.fixed", "failures.flaky", "failures.owners":
+		if j.endsRun() {
+			return "it is an empty list without any: write " + Length(name) + " == 0"
+		}
 	case "actor.name":
 		return "an event without a person has actor.automation"
 	}
 	return ""
+}
+
+// endsRun reports whether the event is one that says which tests failed.
+func (j *judge) endsRun() bool {
+	return j.event != nil && (j.event.Name == "run.completed" || j.event.Name == "run.aborted")
 }
 
 // truth checks a node that has to be true or false. Both results of a choice have to be.

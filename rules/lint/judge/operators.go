@@ -245,6 +245,7 @@ func (c *comparison) checkNil() {
 		s = c.other
 	}
 	if s.never == "" || c.operator != "==" && c.operator != "!=" {
+		c.fine(c.node)
 		return
 	}
 	message, hint := s.source+" is never nil", s.never
