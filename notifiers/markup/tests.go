@@ -22,7 +22,7 @@ type Tests struct {
 type unit struct {
 	section string // the heading that it belongs to
 	row     TestRow
-	count   int // how many failing tests it shows
+	count   int // how many failing results it shows
 }
 
 // TestRow is one row of Tests.
@@ -94,7 +94,7 @@ func failingTests(m *notifiers.Message, byItself, reason int) *Tests {
 	for _, isNew := range []bool{true, false} {
 		for _, one := range f.Items {
 			if one.New == isNew && !grouped[one.Reason] && left > 0 {
-				t.units = append(t.units, unit{section(isNew), itemRow(one, reason), 1})
+				t.units = append(t.units, unit{section(isNew), itemRow(one, reason), max(one.Times, 1)})
 				left--
 			}
 		}
