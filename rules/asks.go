@@ -37,8 +37,10 @@ func (r *Rule) byReads(names ...string) bool {
 	return r.Throttle != nil && by(r.Throttle.By) || r.Group != nil && by(r.Group.By) || r.After != nil && by(r.After.By)
 }
 
-// unlessAsks reports whether the end of the rule's wait depends on the tests that failed.
-func (r *Rule) unlessAsks() bool { return r.After != nil && r.After.Unless.Reads("failures") }
+// unlessReads reports whether the end of the rule's wait reads one of these variables.
+func (r *Rule) unlessReads(names ...string) bool {
+	return r.After != nil && r.After.Unless.Reads(names...)
+}
 
 // Resume is what a decision with State.Await has left to the one that follows when the tests that failed are known. The
 // rules may be others by then.

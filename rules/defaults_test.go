@@ -19,6 +19,7 @@ import (
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/event"
 	"qaserelay/rules/lint"
+	"qaserelay/rules/people"
 	"qaserelay/rules/rulefile"
 	"qaserelay/rules/rulefile/rulefiletest"
 	"qaserelay/rules/yamldoc"
@@ -175,7 +176,8 @@ func (c call) parse(t *testing.T, now time.Time) *event.Event {
 	return ev
 }
 
-// oneRule is a set with a rule for every event, which has no message of its own.
+// oneRule is a set with a rule for every event, which has no message of its own. It is that of a summary too, whose events
+// other rules do not match.
 var oneRule = sync.OnceValues(func() (*rules.Set, error) {
 	text := `
 settings: {qase_url: "https://app.qase.io"}
@@ -191,5 +193,8 @@ rules: [{name: everything, when: "true", notify: [out]}]
 	if err := problems.Err(); err != nil {
 		return nil, err
 	}
-	return config.Rules, nil
+	rule := config.Rules.All()[0]
+	rule.Summary = &rules.RunSummary{}
+	return rules.NewSet(rules.Options{Settings: config.Settings, People: people.New(config.Source.People)},
+		[]*rules.Rule{rule}), nil
 })

@@ -113,11 +113,13 @@ func NewSet(o Options, rules []*Rule) *Set {
 	indexed := make([]index.Rule, len(rules))
 	for i, r := range rules {
 		r.whenAsks = r.Condition.Reads("failures")
-		s.usesFailures = s.usesFailures || r.Summary != nil || r.Enabled && (r.reads("failures", "trend") || r.unlessAsks())
+		usesFailures := r.reads("failures", "trend") || r.unlessReads("failures", "trend")
+		s.usesFailures = s.usesFailures || r.Summary != nil || r.Enabled && usesFailures
 		r.slotsOfMore = r.Condition.Reads(laterVariables...) || r.byReads(laterVariables...)
 		r.asks = r.Title == nil || r.Body == nil || r.reads("failures")
 		indexed[i] = index.Rule{Condition: r.Condition, Enabled: r.Enabled, Timed: r.hasTiming(), Asks: r.asks,
-			UnlessAsks: r.unlessAsks()}
+			UnlessAsks: r.unlessReads("failures"),
+			Summary:    r.Summary != nil}
 		if a := r.After; a != nil {
 			indexed[i].Waits, indexed[i].Unless, indexed[i].OfEntity = true, a.Unless, len(a.By) == 0
 		}

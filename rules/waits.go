@@ -110,7 +110,7 @@ func (s *Set) endWaits(v *view, st State, d *Decision) endedWaits {
 	var ended endedWaits
 	for _, i := range s.index.Enders(v.event) {
 		r := s.rules[i]
-		if st.Await && r.unlessAsks() {
+		if st.Await && r.unlessReads("failures") {
 			continue
 		}
 		result := Result{Rule: r.Name, Outcome: NotMatched}
@@ -167,7 +167,7 @@ func (p *passage) endWait() bool {
 	if over && len(a.By) == 0 && !deleted {
 		p.view.markDone(p.rule.Name, p.state.Now.Add(p.settings.Retention.Entities))
 	}
-	if p.state.Resume != nil && !p.rule.unlessAsks() {
+	if p.state.Resume != nil && !p.rule.unlessReads("failures") {
 		return false // the first decision has ended it
 	}
 	key, data := p.findSlot(flow.Wait, hash)

@@ -21,6 +21,7 @@ type Schema struct {
 // schemas holds the schemas of all known events and of the variables beside payload.
 type schemas struct {
 	Events   []*Schema
+	ForRules []*Schema // those that a rule can match: all but those of summaries
 	ByName   map[string]*Schema
 	entities map[string]*Schema // by type: the fields of all its events, and those that the relay adds
 	Actor    *Schema
@@ -105,7 +106,9 @@ var Schemas = sync.OnceValue(func() *schemas {
 // add adds an event, and its fields to those of its entity.
 func (s *schemas) add(e Event) {
 	one := &Schema{Name: e.Name, Documented: e.Documented, Fields: map[string]Field{}}
-	s.Events = append(s.Events, one)
+	if s.Events = append(s.Events, one); !one.IsSummary() {
+		s.ForRules = append(s.ForRules, one)
+	}
 	s.ByName[e.Name] = one
 	entity := s.entities[e.Entity]
 	if entity == nil {
@@ -202,6 +205,9 @@ func (e *Schema) HasFieldsWithin(path string) bool {
 
 // IsRun reports whether this is an event of a run.
 func (e *Schema) IsRun() bool { return e.kind() == "run" }
+
+// IsSummary reports whether this is an event of summaries, which goes only where their entry sends it.
+func (e *Schema) IsSummary() bool { return e.kind() == "summary" }
 
 // kind returns the type of the entity of an event.
 func (e *Schema) kind() string {

@@ -144,9 +144,12 @@ const (
 	SummaryPrefix = "summary."
 )
 
+// IsSummary reports whether this is an event of summaries, which goes only where their entry sends it.
+func (e *Event) IsSummary() bool { return strings.HasPrefix(e.Name, SummaryPrefix) }
+
 // CheckOutside returns an error for an event that only the relay itself makes.
 func CheckOutside(ev *Event) error {
-	if strings.HasPrefix(ev.Name, RelayPrefix) || strings.HasPrefix(ev.Name, SummaryPrefix) {
+	if strings.HasPrefix(ev.Name, RelayPrefix) || ev.IsSummary() {
 		return fmt.Errorf("%q is an event of the relay itself, which is not accepted from outside", value.Shorten(ev.Name, 60))
 	}
 	return nil

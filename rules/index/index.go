@@ -22,6 +22,7 @@ type Rule struct {
 	Waits     bool
 	Unless    *condition.Condition // ends its waits; nil for none
 	OfEntity  bool                 // its waits end when the entity is deleted
+	Summary   bool                 // an entry of summaries makes it; no other rule matches their events
 	// Asks is set if it reads which tests failed, and UnlessAsks if the end of its wait does.
 	Asks, UnlessAsks bool
 }
@@ -83,7 +84,7 @@ func (x *Index) Enders(ev *event.Event) []int {
 
 // isEnder reports whether events of this kind can end waits of the rule.
 func (r *Rule) isEnder(ev *event.Event, f condition.Facts) bool {
-	if !r.Enabled {
+	if !r.Enabled || ev.IsSummary() {
 		return false
 	}
 	return r.OfEntity && strings.HasSuffix(ev.Name, ".deleted") || r.Unless != nil && r.Unless.CanMatch(f)
@@ -135,13 +136,21 @@ func (x *Index) Candidates(ev *event.Event) []int {
 	f := condition.FactsOf(ev.Name)
 	byName, found := x.byName.get(eventKind{name: ev.Name})
 	if !found {
-		byName = x.filter(x.all, f)
+		byName = x.filter(x.takers(ev), f)
 		x.byName.put(eventKind{name: ev.Name}, byName)
 	}
 	f["project_code"], f["source"] = ev.Project, ev.Source
 	list := x.filter(byName, f)
 	x.byKind.put(kind, list)
 	return list
+}
+
+// takers returns the numbers of the rules whose conditions are asked about ev.
+func (x *Index) takers(ev *event.Event) []int {
+	if !ev.IsSummary() {
+		return x.all
+	}
+	return slices.DeleteFunc(slices.Clone(x.all), func(i int) bool { return !x.rules[i].Summary })
 }
 
 // filter returns the numbers of the rules that can match under f.

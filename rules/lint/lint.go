@@ -38,10 +38,10 @@ func Check(file *rulefile.File) diag.Problems {
 		impossible: map[*rules.Rule]bool{}, left: maxTrials}
 	for _, r := range file.Source.Rules {
 		if r.Parsed == nil {
-			c.matching[r.Rule] = catalog.Schemas().Events
+			c.matching[r.Rule] = catalog.Schemas().ForRules
 			continue
 		}
-		findings, events := c.world.Check(r.Parsed)
+		findings, events := c.world.Check(r.Parsed, r.Summary != nil)
 		c.matching[r.Rule] = events
 		findings = append(findings, checkParts(r.Parsed, events)...)
 		if findings = append(findings, checkGrouping(r.Parsed)...); len(findings) == 0 {

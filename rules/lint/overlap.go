@@ -72,9 +72,7 @@ func (f *overlapFinder) add(r *rulefile.RuleSource, events []*catalog.Schema) {
 	if !r.Enabled {
 		return
 	}
-	if len(events)*2 <= len(catalog.Schemas().Events) { // a rule for nearly everything is meant to overlap
-		f.compare(r, recipients, events)
-	}
+	f.compare(r, recipients, events)
 	for _, e := range events {
 		_, decided := r.Rule.Condition.Decided(condition.FactsOf(e.Name))
 		f.stopped[e.Name] = f.stopped[e.Name] || r.Stop && decided
@@ -116,10 +114,14 @@ func (f *overlapFinder) key(t rulefile.TargetSource) string {
 	return t.Notifier + "\x00" + value.JSONText(options)
 }
 
+// isWide reports whether a rule is for nearly everything. It is meant to overlap with other rules, but not with those that
+// other keys make: a source that falls silent has its own recipients.
+func isWide(events []*catalog.Schema) bool { return len(events)*2 > len(catalog.Schemas().Events) }
+
 // compare looks for earlier rules that notify the same recipient of the same event, and adds the rule to them. It
 // reports each pair of rules once, and each recipient once.
 func (f *overlapFinder) compare(r *rulefile.RuleSource, recipients []recipient, events []*catalog.Schema) {
-	reported, done := map[*rules.Rule]bool{}, map[string]bool{}
+	reported, done, wide := map[*rules.Rule]bool{}, map[string]bool{}, isWide(events)
 	for _, e := range events {
 		if f.stopped[e.Name] {
 			continue
@@ -130,12 +132,16 @@ func (f *overlapFinder) compare(r *rulefile.RuleSource, recipients []recipient, 
 			matched: sync.OnceValue(matched)}
 		for _, to := range recipients {
 			key := to.key + "\x00" + e.Name
-			before := f.overlapping(f.earlier[key], own)
+			earlier := f.earlier[key]
+			if wide {
+				earlier = slices.DeleteFunc(slices.Clone(earlier), func(one *ruleMatch) bool { return !one.Implicit })
+			}
+			before := f.overlapping(earlier, own)
 			if before != nil && !reported[before.Rule] && !done[to.key] {
 				reported[before.Rule], done[to.key] = true, true
 				f.report(before, own, to)
 			}
-			if !r.Stop {
+			if !r.Stop && !wide {
 				f.earlier[key] = append(f.earlier[key], own)
 			}
 		}
@@ -174,9 +180,13 @@ func satisfiable(a, b [][]condition.Claim) bool {
 
 func (f *overlapFinder) report(before, m *ruleMatch, to recipient) {
 	f.found++
+	hint := fmt.Sprintf("narrow one of them, or add stop: true to %q", before.Name)
+	if before.Implicit {
+		hint = `add && event_type != "relay" to the condition of this rule, or remove one entry of notify`
+	}
 	f.warn(to.at, diag.Finding{
 		Message: fmt.Sprintf("Both this rule and %q (%s) can send %s to %s, so people may get two messages", before.Name,
 			whereIs(before.RuleSource, m.RuleSource), m.event, to.notifier),
-		Hint: fmt.Sprintf("narrow one of them, or add stop: true to %q", before.Name),
+		Hint: hint,
 	})
 }

@@ -75,11 +75,16 @@ func (t *timing) group() {
 	}
 }
 
+// isSent reports whether a text is one of the rule, or of a notifier that it sends to.
+func (t *timing) isSent(text rulefile.TextSource) bool {
+	return text.Rule != nil || slices.ContainsFunc(t.rule.Targets, func(target rulefile.TargetSource) bool {
+		return target.Target != nil && t.file.Source.Notifiers[target.Notifier].Contains(text.At)
+	})
+}
+
 // threadWithin warns of a key of messages that tells apart what is in one digest by group.by.
 func (t *timing) threadWithin(text rulefile.TextSource, by rules.By) {
-	if text.Rule == nil && !slices.ContainsFunc(t.rule.Targets, func(target rulefile.TargetSource) bool {
-		return target.Target != nil && t.file.Source.Notifiers[target.Notifier].Contains(text.At)
-	}) {
+	if !t.isSent(text) {
 		return
 	}
 	for _, path := range t.readsOf(text.Text) {
@@ -282,7 +287,7 @@ func (t *timing) unless(a *rules.After) []*catalog.Schema {
 	if u == nil {
 		return nil
 	}
-	findings, enders := t.world.Check(u)
+	findings, enders := t.world.Check(u, false)
 	if findings = append(findings, checkParts(u, enders)...); u.Compiled() {
 		findings = append(findings, checkGrouping(u)...)
 	}

@@ -10,7 +10,6 @@ import (
 
 	"qaserelay/rules"
 	"qaserelay/rules/catalog"
-	"qaserelay/rules/condition"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/event"
 	"qaserelay/rules/flow"
@@ -101,23 +100,8 @@ func (p *ruleParser) feedEvents(names []yamldoc.Text) (events []string) {
 func (p *ruleParser) feedRule(source *sourceSpec, spec *expectSpec) *RuleSource {
 	when := fmt.Sprintf("event_name in [%q, %q] && source == %s", rules.SilentEvent, rules.ResumedEvent,
 		strconv.Quote(source.Name.S))
-	c, faults := condition.Compile(when)
-	if c == nil {
-		p.d.ReportInside(source.Expect.Node, faults)
-		return nil
-	}
-	r := &rules.Rule{Condition: c, RuleInfo: rules.RuleInfo{Name: source.Name.S + "-is-silent", Enabled: true, Implicit: true, When: when,
-		Description: "notify of expect_every of the source " + source.Name.S}}
-	at := p.d.At(source.Expect.Node)
-	out := &RuleSource{Rule: r, At: at, When: at, Parsed: c}
-	for _, entry := range spec.Notify {
-		t := p.target(entry.Node)
-		if t != nil {
-			r.Targets = append(r.Targets, t)
-		}
-		out.Targets = append(out.Targets, TargetSource{Target: t, At: p.d.At(entry.Node), Wrong: t == nil})
-	}
-	return out
+	return p.implicit(source.Expect.Node, rules.RuleInfo{Name: source.Name.S + "-is-silent", When: when,
+		Description: "notify of expect_every of the source " + source.Name.S}, spec.Notify)
 }
 
 // warnOfFeeds warns of sources whose silence no rule notifies of.

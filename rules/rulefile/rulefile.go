@@ -187,16 +187,17 @@ func Parse(files []yamldoc.File, o Options) (*File, diag.Problems) {
 	if len(parsed) == 0 && len(implicit) == 0 && len(documents) > 0 && r.yaml.Problems.Err() == nil {
 		documents[0].Report(nil, diag.Warning, "there are no rules, so nothing will ever be sent", "add rules:")
 	}
+	all := append(implicit, parsed...)
 	set := rules.NewSet(rules.Options{
 		Settings: settings, People: directory, UsesPrevious: c.usesPrevious, PlainText: c.plainText(o.Kinds), Mask: maskOf(notifiers, o.Kinds),
 		Refuse: refuseOf(notifiers, o.Kinds), Closes: closesOf(notifiers, o.Kinds), Room: roomOf(notifiers, o.Kinds),
 		Feeds: feeds,
-	}, rulesOf(append(implicit, parsed...)))
-	warnOfFeeds(documents, set, feeds, rulesOf(append(implicit, parsed...)))
+	}, rulesOf(all))
+	warnOfFeeds(documents, set, feeds, rulesOf(all))
 	config := &Config{Settings: settings, Sources: sources, Notifiers: notifiers, Rules: set}
 	tests := parseTests(documents, config, table)
 	places := placesOf(table)
-	markWrong(parsed, places, r.yaml.Problems)
-	source := Source{parsed, places, c.texts, c.partials, c.templates, listed}
+	markWrong(all, places, r.yaml.Problems)
+	source := Source{all, places, c.texts, c.partials, c.templates, listed}
 	return &File{Config: config, Tests: tests, Files: r.files, Source: source}, r.yaml.Problems
 }

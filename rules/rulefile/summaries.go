@@ -12,7 +12,6 @@ import (
 
 	"qaserelay/rules"
 	"qaserelay/rules/catalog"
-	"qaserelay/rules/condition"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/flow/window"
 	"qaserelay/rules/yamldoc"
@@ -66,6 +65,9 @@ func (p *ruleParser) summary(spec *summarySpec, sources []rules.Source) *RuleSou
 	before := p.d.Reported()
 	s := &rules.RunSummary{Name: spec.Name.S, Project: spec.Project.S, Always: spec.Always}
 	source := p.summarySource(spec, sources)
+	if source != nil {
+		s.Source = source.Name
+	}
 	p.summaryTimes(spec, s)
 	p.summaryProject(spec, source)
 	for _, t := range spec.Plans {
@@ -79,7 +81,6 @@ func (p *ruleParser) summary(spec *summarySpec, sources []rules.Source) *RuleSou
 	if source == nil || p.d.Reported() > before {
 		return nil
 	}
-	s.Source = source.Name
 	return out
 }
 
@@ -149,25 +150,15 @@ func (p *ruleParser) summaryProject(spec *summarySpec, source *rules.Source) {
 
 // summaryRule returns the rule that an entry of summaries makes.
 func (p *ruleParser) summaryRule(spec *summarySpec, s *rules.RunSummary) *RuleSource {
-	when := fmt.Sprintf("event_name == %q && payload.summary == %s", s.Event(), strconv.Quote(s.Name))
-	c, faults := condition.Compile(when)
-	if c == nil {
-		p.d.ReportInside(spec.At.Node, faults)
-		return nil
-	}
-	r := &rules.Rule{Condition: c, Summary: s, RuleInfo: rules.RuleInfo{Name: s.Name + summarySuffix, Enabled: true, Implicit: true,
-		When: when, Description: "notify of the summary " + s.Name}}
-	at := p.d.At(spec.At.Node)
-	out := &RuleSource{Rule: r, At: at, When: at, Parsed: c}
+	when := fmt.Sprintf("event_name == %q && source == %s && project_code == %s && payload.summary == %s", s.Event(),
+		strconv.Quote(s.Source), strconv.Quote(s.Project), strconv.Quote(s.Name))
 	if len(spec.Notify) == 0 && !p.d.Misspelt(spec.At.Node, "notify") {
 		p.d.Report(spec.At.Node, diag.Error, "the summary "+quoted(s.Name)+"needs notify", "add notify: [NOTIFIER]")
 	}
-	for _, entry := range spec.Notify {
-		t := p.target(entry.Node)
-		if t != nil {
-			r.Targets = append(r.Targets, t)
-		}
-		out.Targets = append(out.Targets, TargetSource{Target: t, At: p.d.At(entry.Node), Wrong: t == nil})
+	out := p.implicit(spec.At.Node, rules.RuleInfo{Name: s.Name + summarySuffix, When: when,
+		Description: "notify of the summary " + s.Name}, spec.Notify)
+	if out != nil {
+		out.Summary = s
 	}
 	return out
 }

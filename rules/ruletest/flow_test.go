@@ -114,6 +114,9 @@ func TestCase12ADigestOfOneEqualsTheMessageWithoutGroup(t *testing.T) {
 	alone, grouped := parse(t, rule).Rules, parse(t, rule+"    group: {by: [project_code], wait: 30s}\n").Rules
 	for _, e := range catalog.All() {
 		name := e.Name
+		if e.Entity == "summary" { // no rule matches those
+			continue
+		}
 		ev := sample(t, name, nil, at)
 		var one, other ruletest.Memory
 		want, _ := one.Decide(alone, ev, at)

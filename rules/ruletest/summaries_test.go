@@ -2,6 +2,7 @@ package ruletest_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -150,6 +151,37 @@ func TestOfMissedSummariesTheLastIsSentOnce(t *testing.T) {
 	set = rulefiletest.Parse(t, strings.Replace(summaryRules, "mon 09:00", "fri 09:00", 1)).Rules
 	if d, moved = wake(rules.Woken{}); len(d.Notifications) != 0 || moved.Value != nil {
 		t.Errorf("of other times: %+v", d)
+	}
+}
+
+func TestASummaryGoesOnlyToItsOwnNotify(t *testing.T) {
+	set := rulefiletest.Parse(t, strings.Replace(summaryRules, "summaries:", `
+  - {name: everything, when: "true", notify: [chat], stop: true}
+  - {name: named, when: event_type == "summary" || event_name == "summary.weekly", notify: [chat]}
+  - {name: throttled, when: project_code == "WEB", throttle: {every: 1h, by: [event_type]}, notify: [chat]}
+  - {name: gathered, when: payload.summary != nil, group: {by: [project_code], wait: 1m}, notify: [chat]}
+  - {name: late, when: "true", after: {wait: 1h, by: [project_code]}, unless: event_type == "review", notify: [chat]}
+  - {name: ended, when: event_name == "run.completed", after: {wait: 400h, by: [project_code]}, unless: event_type == "summary", notify: [chat]}
+summaries:`, 1)).Rules
+	m := &ruletest.Memory{}
+	start := time.Date(2026, 11, 16, 8, 0, 0, 0, time.UTC)
+	m.Arm(set, start)
+	nightly(t, m, set, start.Add(time.Hour), []int{1}, []int{1})
+	matched, summaries := map[string]int{}, 0
+	for _, w := range m.Pass(set, start.AddDate(0, 0, 8)) {
+		if w.Decision.Row.Kind != rules.RowSummary {
+			continue
+		}
+		summaries++
+		for _, r := range w.Decision.Results {
+			if r.Outcome != rules.NotMatched {
+				matched[r.Rule]++
+			}
+		}
+	}
+	want := map[string]int{"daily-summary": 5, "qa-week-summary": 1}
+	if summaries != 6 || !maps.Equal(matched, want) {
+		t.Errorf("%d summaries; got %v, want %v", summaries, matched, want)
 	}
 }
 

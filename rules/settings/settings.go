@@ -48,9 +48,11 @@ type Source struct {
 	Secrets   [][32]byte // SHA-256 of each secret that is accepted
 	Projects  []string   // accepted project codes; none means all
 	AllowFrom []netip.Prefix
-	APIURL    string  // base of the Qase API, without a slash at its end
-	Token     *string // behind a pointer, so that nothing prints it; empty if its variable is not set
-	Failures  failures.Settings
+	APIURL    string // base of the Qase API, without a slash at its end
+	// Token is behind a pointer, so that nothing prints it. It is nil for a source without one, and points to an empty text
+	// while a file is checked whose variable is not set.
+	Token    *string
+	Failures failures.Settings
 }
 
 // Takes reports whether the source accepts events of a project.

@@ -30,6 +30,7 @@ type World struct {
 type conditionLint struct {
 	*condition.Condition
 	matching []match // the known events that it can match
+	summary  bool    // it is the condition of an entry of summaries
 	findings []diag.Finding
 }
 
@@ -39,9 +40,10 @@ type match struct {
 	*catalog.Schema
 }
 
-// Check returns the findings about a condition and the known events that it can match.
-func (w *World) Check(c *condition.Condition) ([]diag.Finding, []*catalog.Schema) {
-	l := &conditionLint{Condition: c}
+// Check returns the findings about a condition and the known events that it can match. summary says that it is the
+// condition of an entry of summaries, whose events no other can match.
+func (w *World) Check(c *condition.Condition, summary bool) ([]diag.Finding, []*catalog.Schema) {
+	l := &conditionLint{Condition: c, summary: summary}
 	for _, e := range catalog.Schemas().Events {
 		l.try(e.Name, e)
 	}
@@ -51,11 +53,7 @@ func (w *World) Check(c *condition.Condition) ([]diag.Finding, []*catalog.Schema
 	w.contradictions(l)
 	l.precedence()
 	if len(l.findings) == 0 && len(l.matching) == 0 && c.Compiled() {
-		message := "this can never be true"
-		if c.CanMatchUnknown() {
-			message += " for the events that Qase documents"
-		}
-		l.add(c.At(), message, "look for parts that contradict each other")
+		l.neverMatches()
 	}
 	l.fields()
 	l.findings = append(l.findings, w.judgeAll(c, l.matching)...)
@@ -70,6 +68,22 @@ func (w *World) Check(c *condition.Condition) ([]diag.Finding, []*catalog.Schema
 		}
 	}
 	return l.findings, events
+}
+
+// neverMatches reports a condition that matches no known event.
+func (l *conditionLint) neverMatches() {
+	for _, e := range catalog.Schemas().Events {
+		if e.IsSummary() && l.CanMatch(condition.FactsOf(e.Name)) {
+			l.add(l.At(), "this can never match: "+e.Name+" goes only to the notify of its entry in summaries",
+				"remove the rule, and add its notifiers to that entry")
+			return
+		}
+	}
+	message := "this can never be true"
+	if l.CanMatchUnknown() {
+		message += " for the events that Qase documents"
+	}
+	l.add(l.At(), message, "look for parts that contradict each other")
 }
 
 // precedence reports x == a or x == b and y without brackets, where y counts for b alone.
@@ -112,7 +126,7 @@ func tested(n ast.Node) string {
 
 // try adds an event to the matching ones if the condition can match it by this name.
 func (l *conditionLint) try(name string, e *catalog.Schema) {
-	if e != nil && l.CanMatch(condition.FactsOf(name)) {
+	if e != nil && e.IsSummary() == l.summary && l.CanMatch(condition.FactsOf(name)) {
 		l.matching = append(l.matching, match{name, e})
 	}
 }

@@ -68,7 +68,7 @@ func checkPayload(path []string, all []*catalog.Schema) (message, hint string) {
 	switch {
 	case len(lacking) == 0, len(lacking) < len(events) && len(all) > maxNamed:
 		return "", ""
-	case len(all) == len(catalog.Schemas().Events):
+	case len(all) >= len(catalog.Schemas().ForRules):
 		return "no event has " + full, catalog.FieldHint(path, events)
 	case len(events) > maxNamed:
 		return "no event that gets here has " + full, catalog.FieldHint(path, events)
