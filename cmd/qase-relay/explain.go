@@ -32,6 +32,7 @@ type explainFlags struct {
 	sets   []string
 	given  []string
 	at     string
+	failed string
 	source string
 	only   []string
 
@@ -58,6 +59,11 @@ there is about the same run, defect … as the event. With --id it asks a runnin
 decision when the event arrived and the state of each delivery. If the rules file is here, it also shows how
 that decides about the event today.
 
+With --failures FILE the event knows which tests failed, as after an answer of Qase. The file is YAML or JSON, as failures:
+of a test in the rules file: [{case_id: 25, title: Login works, suite: Shop / Auth, reason: "expected 200", new: false}].
+--set failures.0.title=… changes it, or takes its place. All tests are new, unless new: false says that one failed in the
+run before too.
+
 With --preview it shows each message as its recipient will see it: the text, colors, links and buttons of a Slack
 message, the header and text of an email, a request with its header and body. With --html it also writes pages for a
 browser, including the HTML of emails.
@@ -67,7 +73,8 @@ wrong usage.`,
 		Example: `  qase-relay explain --event-name run.completed --set payload.failed=3
   qase-relay explain --event-name run.completed --set payload.failed=3 --preview
   qase-relay explain --given run.started --event-name run.completed --set payload.failed=3 --preview
-  qase-relay explain --event event.json --rule failed-run
+  qase-relay explain --event-name run.completed --set failures.0.case_id=25 --set failures.0.title="Login works"
+  qase-relay explain --event event.json --failures failures.yaml --rule failed-run
   qase-relay explain --given started.json --event completed.json --at 2026-01-05T09:00:00Z
   qase-relay explain --id 06bq1xk2zv8c0`,
 		Args: terminal.ArgsBetween(0, 0, ""),
@@ -92,6 +99,7 @@ func (f *explainFlags) add(flags *pflag.FlagSet) {
 	draft.AddSets(flags, &f.sets)
 	flags.StringArrayVar(&f.given, "given", nil,
 		"`FILE` with an event that came before, or the name of one (repeatable)")
+	flags.StringVar(&f.failed, "failures", "", "`FILE` with the tests that failed in the run, their number, or unknown")
 	flags.StringVar(&f.at, "at", "", "`TIME` when the event arrives, such as 2026-01-05T09:00:00Z (default now)")
 	flags.StringVar(&f.source, "source", "", "`NAME` of the source that receives it (default the first one)")
 	addRules(flags, &f.rules)
@@ -151,7 +159,7 @@ func (f *explainFlags) explanation(c *terminal.Console, cfg *rulefile.File) (x r
 		return x, nil, err
 	}
 	one := r
-	one.Name, one.Sets = f.name, f.sets
+	one.Name, one.Sets, one.Failures = f.name, f.sets, f.failed
 	if ev, err = one.Read(c, f.event); err != nil {
 		return x, nil, err
 	}
@@ -192,6 +200,8 @@ func (f *explainFlags) check() error {
 		return errors.New("--event and --event-name cannot be used together: explain either a file or an example")
 	case f.event == "-" && slices.Contains(f.rules, "-"):
 		return errors.New("the event and the rules cannot both come from standard input")
+	case f.failed == "-" && (f.event == "-" || slices.Contains(f.rules, "-")):
+		return errors.New("the failures and something else cannot both come from standard input")
 	}
 	return readable(f.rules)
 }
@@ -245,9 +255,9 @@ func knownRules(known, asked []string) error {
 
 // explainStored prints the decision that a relay recorded about an event.
 func explainStored(ctx context.Context, c *terminal.Console, f explainFlags) error {
-	if f.event != "" || f.name != "" || len(f.sets)+len(f.given) > 0 || f.at != "" || f.source != "" {
+	if f.event+f.name+f.at+f.source+f.failed != "" || len(f.sets)+len(f.given) > 0 {
 		return terminal.Hint(errors.New("--id explains a stored event, which cannot be changed"),
-			"leave out --event, --event-name, --set, --given, --at and --source")
+			"leave out --event, --event-name, --set, --failures, --given, --at and --source")
 	}
 	cl, ev := newRelayClient(f.clientFlags), &desk.Event{}
 	if err := cl.fetch(ctx, "events", f.id, ev); err != nil {

@@ -151,8 +151,9 @@ func mayImport() map[string][]string {
 
 		"cmd/qase-relay/terminal": {"notifiers/markup", "notifiers/preview", "notifiers/redact", "relay/ingest/client", "rules/catalog",
 			"rules/diag", "rules/value"},
-		"cmd/qase-relay/cli":   {"cmd/qase-relay/terminal", "rules/catalog"},
-		"cmd/qase-relay/draft": {"cmd/qase-relay/terminal", "rules/catalog", "rules/event"},
+		"cmd/qase-relay/cli": {"cmd/qase-relay/terminal", "rules/catalog"},
+		"cmd/qase-relay/draft": {"cmd/qase-relay/terminal", "rules/catalog", "rules/event", "rules/rulefile/testfile",
+			"rules/yamldoc"},
 		"cmd/qase-relay/send": {"cmd/qase-relay/cli", "cmd/qase-relay/draft", "cmd/qase-relay/flags",
 			"cmd/qase-relay/terminal", "notifiers/redact", "relay/ingest/client", "rules/catalog"},
 		"cmd/qase-relay/addresses": {"cmd/qase-relay/flags", "cmd/qase-relay/terminal", "relay/admin/access", "relay/app",

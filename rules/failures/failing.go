@@ -65,7 +65,7 @@ func (f *Failing) Take(r *Result) bool {
 
 // compareKeys orders results by their cases.
 func compareKeys(a, b *Result) int {
-	switch x, y := keyOf(a), keyOf(b); {
+	switch x, y := a.Key(), b.Key(); {
 	case x < y:
 		return -1
 	case x > y:

@@ -310,8 +310,9 @@ func hashed(s string) uint64 {
 	return h.Sum64()
 }
 
-// keyOf returns the key of a result's case. A result without a case has one of its text.
-func keyOf(r *Result) int64 {
+// Key returns the key under which a history keeps the test: the id of its case, or for a result without a case one of its
+// text.
+func (r *Result) Key() int64 {
 	if r.CaseID > 0 {
 		return int64(r.CaseID)
 	}

@@ -126,7 +126,7 @@ func (r *Report) list() {
 	r.listed = make(map[int64]bool, len(r.Facts.Results))
 	for i := range r.Facts.Results {
 		one := r.Facts.Results[i]
-		f := &Failure{Result: one, key: keyOf(&one)}
+		f := &Failure{Result: one, key: one.Key()}
 		known := r.listed[f.key]
 		if r.listed[f.key] = true; known || one.Status == "blocked" {
 			continue
@@ -135,7 +135,7 @@ func (r *Report) list() {
 		r.List = append(r.List, f)
 	}
 	for i := range r.Facts.Recovered {
-		f := &Failure{Result: r.Facts.Recovered[i], key: keyOf(&r.Facts.Recovered[i])}
+		f := &Failure{Result: r.Facts.Recovered[i], key: r.Facts.Recovered[i].Key()}
 		r.describe(f)
 		f.New, f.NeverPassed, f.RedRuns, f.Since, f.IsFlaky = false, false, 0, 0, true
 		r.Flaky = append(r.Flaky, f)

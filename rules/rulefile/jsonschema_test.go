@@ -313,6 +313,7 @@ func failuresSchema() js {
 		"owner":    "Person who looks after the test: email, member id or name.",
 		"attempts": "Attempts in this run.", "times": "Results of a case with parameters.",
 		"duration": "Duration, such as 90s.", "flaky": "true: marked flaky in Qase.",
+		"new":   "false: it failed in the run before too, if that is not given.",
 		"muted": "true: left out of the result of the run.", "deleted": "true: the case was deleted since."} {
 		properties[key] = described(textSchema(), about)
 	}

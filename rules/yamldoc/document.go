@@ -68,25 +68,9 @@ type Document struct {
 
 // Open parses a file. The document has no Root if the file is not a YAML mapping, which is reported.
 func (r *Reader) Open(f File) *Document {
-	d := &Document{Name: f.Name, reader: r}
-	if len(f.Data) > maxFileBytes {
-		d.Report(nil, diag.Error, fmt.Sprintf("the file has %d bytes, more than %d", len(f.Data), maxFileBytes),
-			"split it, with include:")
-		return d
-	}
-	text := strings.TrimPrefix(string(f.Data), "\uFEFF")
-	d.lines = strings.Split(text, "\n")
-	if line := d.firstBinaryLine(); line > 0 {
-		r.Problems = append(r.Problems, diag.Problem{File: d.Name, Severity: diag.Error, Line: line, Col: 1,
-			Message: "the file is not UTF-8 text", Hint: "save it as UTF-8"})
-		return d
-	}
-	root, err := parse(text)
+	d, root := r.OpenValue(f, "start with `qase-relay init`")
 	switch {
-	case err != nil:
-		d.reportSyntax(err)
-	case root == nil:
-		d.Report(nil, diag.Error, "the file is empty", "start with `qase-relay init`")
+	case root == nil: // reported
 	case root.Kind != yaml.MappingNode:
 		hint := ""
 		if key, rest, found := strings.Cut(root.Value, ":"); found && rest != "" {
@@ -101,6 +85,33 @@ func (r *Reader) Open(f File) *Document {
 		}
 	}
 	return d
+}
+
+// OpenValue parses a file that may hold any value, and returns its document, which has no Root, and the value. It
+// returns nil for an empty file, which it reports with the hint, and for a faulty one.
+func (r *Reader) OpenValue(f File, hint string) (*Document, *yaml.Node) {
+	d := &Document{Name: f.Name, reader: r}
+	if len(f.Data) > maxFileBytes {
+		d.Report(nil, diag.Error, fmt.Sprintf("the file has %d bytes, more than %d", len(f.Data), maxFileBytes),
+			"split it, with include:")
+		return d, nil
+	}
+	text := strings.TrimPrefix(string(f.Data), "\uFEFF")
+	d.lines = strings.Split(text, "\n")
+	if line := d.firstBinaryLine(); line > 0 {
+		r.Problems = append(r.Problems, diag.Problem{File: d.Name, Severity: diag.Error, Line: line, Col: 1,
+			Message: "the file is not UTF-8 text", Hint: "save it as UTF-8"})
+		return d, nil
+	}
+	root, err := parse(text)
+	if err != nil {
+		d.reportSyntax(err)
+		return d, nil
+	}
+	if root == nil {
+		d.Report(nil, diag.Error, "the file is empty", hint)
+	}
+	return d, root
 }
 
 // HasTopKey reports whether a file has a key at its top. A file that is not valid YAML has none.

@@ -27,6 +27,7 @@ type Spec struct {
 	// Projects are those that the source takes; an example without a project of its own is of the first one
 	Projects []string
 	Before   *event.Event // the event that an example precedes, about the same entity; nil for the event itself
+	Failures string       // the file with the tests that failed in the run, their number, or unknown
 }
 
 // Read makes the event from a file or from the catalog.
@@ -38,10 +39,16 @@ func (r Spec) Read(c *terminal.Console, file string) (*event.Event, error) {
 	if r.Name != "" && len(r.Projects) > 0 && !slices.ContainsFunc(r.Sets, hasProject) {
 		r.Sets = append([]string{"project_code=" + terminal.JSON(r.Projects[0])}, r.Sets...)
 	}
+	failing, sets, err := r.readFailing(c)
+	if err != nil {
+		return nil, err
+	}
+	r.Sets = sets
 	d, err := r.draft(c, file)
 	if err != nil {
 		return nil, err
 	}
+	failing.count(d, sets)
 	body, err := d.Copy(0, r.At)
 	if err != nil {
 		return nil, err
@@ -53,7 +60,7 @@ func (r Spec) Read(c *terminal.Console, file string) (*event.Event, error) {
 	if _, known := catalog.Lookup(ev.Name); !known {
 		NoteUnknownEvent(c.Err, ev.Name, "explaining")
 	}
-	return ev, nil
+	return ev, failing.attach(ev)
 }
 
 // sameEntity returns the changes that make an example about the run, defect … of the event that it precedes.

@@ -28,6 +28,7 @@ type failingSpec struct {
 	Defect   yamldoc.Raw    `yaml:"defect"`
 	Owner    yamldoc.Text   `yaml:"owner"`
 	Tags     []yamldoc.Text `yaml:"tags"`
+	New      *bool          `yaml:"new"`
 	Flaky    bool           `yaml:"flaky"`
 	Muted    bool           `yaml:"muted"`
 	Deleted  bool           `yaml:"deleted"`
@@ -53,6 +54,9 @@ const (
 type failing struct {
 	run  *failures.Run
 	rows int // results that fail; -1 if the payload says how many
+
+	tells  bool         // a test says whether it is new, so that the run has one before
+	before failures.IDs // the cases that failed in that one
 }
 
 // readFailures reads failures of an event, or returns nil without any.
@@ -65,7 +69,11 @@ func (p *parser) readFailures(spec *eventSpec) *failing {
 		p.d.Report(n, diag.Error, "failures belong to the end of a run", "the event is run.completed or run.aborted")
 		return nil
 	}
-	var f *failing
+	return p.failingValue(n)
+}
+
+// failingValue reads the value of failures. It returns nil for a faulty one.
+func (p *parser) failingValue(n *yaml.Node) (f *failing) {
 	p.d.Nested(n, func(n *yaml.Node) {
 		switch n.Kind {
 		case yaml.ScalarNode:
@@ -90,10 +98,10 @@ func (p *parser) unnamed(n *yaml.Node) *failing {
 	case !t.Given(): // reported
 		return nil
 	case t.S == "unknown":
-		return &failing{run, -1}
+		return &failing{run: run, rows: -1}
 	case err == nil && count >= 0 && count <= 1_000_000:
 		run.Failed = count
-		return &failing{run, count}
+		return &failing{run: run, rows: count}
 	case err == nil:
 		p.d.Report(n, diag.Error, "failures is a number from 0 to 1,000,000", "")
 	default:
@@ -110,7 +118,7 @@ func (p *parser) named(n *yaml.Node) *failing {
 	seen := map[int]bool{}
 	for _, item := range n.Content {
 		before := p.d.Reported()
-		r, defect := p.failingTest(item)
+		r, defect := p.failingTest(item, f)
 		if p.d.Reported() > before {
 			continue
 		}
@@ -154,7 +162,7 @@ func (p *parser) addTest(f *failing, r failures.Result) {
 }
 
 // failingTest reads a test that failed: a mapping, the number of its case, or its title.
-func (p *parser) failingTest(n *yaml.Node) (r failures.Result, defect *failures.Defect) {
+func (p *parser) failingTest(n *yaml.Node, f *failing) (r failures.Result, defect *failures.Defect) {
 	r.Status = "failed"
 	p.d.Nested(n, func(n *yaml.Node) {
 		var spec failingSpec
@@ -180,8 +188,23 @@ func (p *parser) failingTest(n *yaml.Node) (r failures.Result, defect *failures.
 		r.Assignee = p.person(spec.Owner)
 		r.Hash = fmt.Sprintf("%d/%s/%s", r.CaseID, r.Title, r.Reason)
 		defect = p.defect(spec.Defect.Node)
+		p.newness(n, spec.New, &r, f)
 	})
 	return r, defect
+}
+
+// newness reads new of a test: whether it failed in the run before, if no run before is given.
+func (p *parser) newness(n *yaml.Node, isNew *bool, r *failures.Result, f *failing) {
+	at := yamldoc.ValueOf(n, "new")
+	switch {
+	case isNew == nil:
+		return
+	case len(p.runs) > 0:
+		p.d.Report(at, diag.Error, "new follows from failures of the run before, which is given", "leave it out")
+	case !*isNew:
+		f.before = append(f.before, int(r.Key()))
+	}
+	f.tells = true
 }
 
 // caseID reads the number of a case, which may have the code of its project: 25 or WEB-25.
@@ -271,13 +294,13 @@ func (p *parser) attach(f *failing, ev *event.Event) {
 	run.Failed = max(run.Failed, event.Int(ev.Payload["failed"]))
 	run.Complete = run.Known && f.rows >= event.Int(ev.Payload["failed"])
 	slices.Sort(run.Others)
-	p.runs = append(p.runs, attached{run, ev})
+	p.runs = append(p.runs, attached{f, ev})
 }
 
 // attached is what is known of the run of an event.
 type attached struct {
-	run *failures.Run
-	ev  *event.Event
+	*failing
+	ev *event.Event
 }
 
 // finishRuns stores what is known with the events, once all cases of the test are known: those that a run does not name
@@ -287,6 +310,7 @@ func (p *parser) finishRuns() {
 	for _, a := range p.runs {
 		if a.run.Known {
 			a.run.Cases = failures.IDs(p.cases)
+			a.run.Compared = a.compare(a.ev, a.run.Cases)
 		}
 		facts := &failures.Facts{AskedAt: a.ev.ReceivedAt.UnixMilli(), Run: a.run,
 			Entity: map[string]any{"title": "Run " + a.ev.EntityID()}}
