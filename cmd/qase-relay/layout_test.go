@@ -160,7 +160,7 @@ func mayImport() map[string][]string {
 			"relay/listen", "rules/value"},
 		"cmd/qase-relay/systemd": {},
 		"cmd/qase-relay/effective": {"cmd/qase-relay/flags", "cmd/qase-relay/terminal", "notifiers", "relay/config",
-			"rules"},
+			"rules", "rules/failures"},
 		"cmd/qase-relay/manual": {"cmd/qase-relay/terminal"},
 		"cmd/qase-relay/flags":  {"cmd/qase-relay/terminal", "rules/yamldoc"},
 		"cmd/qase-relay/demo": {"cmd/qase-relay/terminal", "relay/app", "relay/config", "relay/ingest/client",

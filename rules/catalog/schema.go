@@ -33,6 +33,9 @@ type schemas struct {
 // TypeTime is the type of the times that the relay adds.
 const TypeTime = "time"
 
+// TypeSpan is the type of the durations that the relay adds.
+const TypeSpan = "duration"
+
 // entityFields are the fields of an entity beside those of its events, with their types.
 var entityFields = map[string]string{
 	"id": "", "title": "string", "url": "string", "started_at": TypeTime,
@@ -62,7 +65,7 @@ var failureFields = map[string]string{
 	"case_id": "integer", "code": "string", "title": "string", "suite": "string", "reason": "string", "status": "string",
 	"url": "string", "case_url": "string", "new": "boolean", "never_passed": "boolean", "since": TypeTime,
 	"red_runs": "integer", "flaky": "boolean", "rate": "string", "muted": "boolean", "attempts": "integer",
-	"times": "integer", "duration": "", "defect": "object", "defect.id": "integer", "defect.title": "string",
+	"times": "integer", "duration": TypeSpan, "defect": "object", "defect.id": "integer", "defect.title": "string",
 	"defect.status": "string", "defect.url": "string", "owner": "object", "owner.name": "string",
 	"owner.email": "string", "owner.member_id": "integer", "owner.slack": "string", "owner.team": "string",
 }
@@ -185,7 +188,7 @@ func (e *Schema) Has(path []string) (Field, bool) {
 		switch parent.Type {
 		case "object", "array":
 			return Field{}, !e.HasFieldsWithin(strings.Join(path[:n], "."))
-		case "", TypeTime:
+		case "", TypeTime, TypeSpan:
 			return Field{}, true
 		}
 		return parent, false

@@ -277,6 +277,10 @@ func (w *witnesses) valuesOf(known catalog.Field) (values []any) {
 		for _, t := range w.times {
 			values = append(values, t)
 		}
+	case known.Type == catalog.TypeSpan:
+		for _, d := range w.spans {
+			values = append(values, d)
+		}
 	case known.Type == "":
 		return slices.Concat(w.texts, w.numbers, []any{true, false})
 	}

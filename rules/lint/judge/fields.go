@@ -85,6 +85,9 @@ func checkFixed(path []string, s *catalog.Schema) (message, hint string) {
 	if _, ok := s.Has(path); ok {
 		return "", ""
 	}
+	if s == catalog.Schemas().Failures && path[0] == "shown" {
+		return "failures.shown is for the default message", `for its list write {{ template "failures" . }} in a body`
+	}
 	return "there is no " + s.Name + "." + strings.Join(path, "."),
 		catalog.DidYouMean(path[len(path)-1], s.Siblings(path))
 }

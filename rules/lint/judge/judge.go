@@ -380,8 +380,12 @@ func elementOf(schema *catalog.Schema, path string) *shape {
 	if schema.HasFieldsWithin(path) {
 		return &shape{sort: object, fields: schema.Siblings(append(strings.Split(path, "."), "x"))}
 	}
-	if last := path[strings.LastIndex(path, ".")+1:]; last == "tags" {
+	switch path[strings.LastIndex(path, ".")+1:] {
+	case "tags":
 		return &shape{sort: text}
+	case "rates": // of trend
+		rate := numeric(integer, 0, 100)
+		return &rate
 	}
 	return nil
 }
@@ -391,10 +395,14 @@ func elementOf(schema *catalog.Schema, path string) *shape {
 var (
 	partsOfRun = []string{"passed", "failed", "blocked", "untested", "skipped", "skiped"}
 	counts     = append([]string{"cases", "cases_count", "cases_added", "duration"}, partsOfRun...)
+	perTest    = []string{"red_runs", "attempts", "times"} // counts of a test that failed
 )
 
 func boundsOf(f condition.Field) (low, high float64) {
-	if len(f.Path) == 1 && slices.Contains(counts, f.Path[0]) {
+	last := f.Path[len(f.Path)-1]
+	switch {
+	case f.Root == "failures" && (strings.HasSuffix(last, "total") || slices.Contains(perTest, last)),
+		len(f.Path) == 1 && slices.Contains(counts, last):
 		return 0, math.Inf(1)
 	}
 	return math.Inf(-1), math.Inf(1)
@@ -402,7 +410,7 @@ func boundsOf(f condition.Field) (low, high float64) {
 
 // shareOf returns the share of a field that counts a part of the test cases of a run, or of their number itself.
 func shareOf(f condition.Field) (part, whole *share) {
-	if len(f.Path) != 1 {
+	if len(f.Path) != 1 || f.Root == "failures" {
 		return nil, nil
 	}
 	one := &share{of: f.Root + ".cases", parts: []string{f.String()}, factor: 1}

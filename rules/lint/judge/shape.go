@@ -23,7 +23,7 @@ const (
 	list     sort = "array"
 	object   sort = "object"
 	moment   sort = catalog.TypeTime
-	span     sort = "duration"
+	span     sort = catalog.TypeSpan
 	nothing  sort = "nil"
 	calendar sort = "calendar" // a weekday or month
 )

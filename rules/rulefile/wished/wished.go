@@ -249,7 +249,7 @@ var (
 		{[]string{"assignee", "person", "email", "user"}, `did you mean "owner"?`},
 		{[]string{"is_flaky"}, `did you mean "flaky"?`},
 		{[]string{"tag"}, `did you mean "tags"?`},
-		{[]string{"new", "since", "red_runs", "never_passed", "rate", "known", "fixed", "still"},
+		{[]string{"since", "red_runs", "never_passed", "rate", "known", "fixed", "still"},
 			"it follows from the runs before: given: [{event: run.completed, failures: [{case_id: 25}]}]"},
 	}
 	wishedInOwns = []wished{
