@@ -65,6 +65,7 @@ func (e *Engine) storeBatch(ctx context.Context, batch []*pendingEvent) error {
 			Project: p.event.Project, Hash: p.hash, Body: p.event.Body, ReceivedAt: p.event.ReceivedAt,
 			Keys: keys, MoreKeys: e.moreKeys(cfg, p, keys), ReplayOf: p.replayOf}
 	}
+	start := time.Now()
 	receipts, err := e.Store.Accept(ctx, events, func(i int, get func(string) ([]byte, error)) (store.Plan, error) {
 		plan, err := e.plan(cfg, batch[i], get)
 		claims.Ask(len(batch[i].event.Body), plan.Deliveries)
@@ -77,6 +78,7 @@ func (e *Engine) storeBatch(ctx context.Context, batch []*pendingEvent) error {
 	case err == nil && len(receipts) != len(batch):
 		err = fmt.Errorf("the store gave %d receipts for %d events", len(receipts), len(batch))
 	case err == nil:
+		e.Metrics.Committed(time.Since(start))
 		for i, p := range batch {
 			p.receipt = receipts[i]
 			e.waker.note(&p.plan)

@@ -49,6 +49,7 @@ func TestAnEventArrivesOnceAndIsOnRecord(t *testing.T) {
 		`qase_relay_deliveries_pending{notifier="ops"} 0`,
 		`qase_relay_config_last_reload_successful 1`,
 		`qase_relay_ingest_seconds_count{code="202"} 2`,
+		`qase_relay_commit_seconds_count `,
 		`qase_relay_delivery_attempt_seconds_count{notifier="ops"} 1`,
 		`qase_relay_build_info{`,
 		`qase_relay_source_last_event_timestamp_seconds{project="WEB",source="qase"}`,

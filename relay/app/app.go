@@ -144,7 +144,7 @@ func (r *Relay) assemble() error {
 		Sources: func() []rules.Source { return r.engine.Config().Sources },
 		Ready:   r.engine.Ready,
 		Now:     r.engine.Now,
-		Observe: m.Ingested,
+		Observe: m.Ingested, Refused: m.Refused,
 		MaxBody: o.MaxBody, MaxBodies: o.MaxBodies,
 		TrustedProxies: r.trustedProxies,
 		Logger:         o.Logger,

@@ -4,12 +4,16 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
+
+	"github.com/gorilla/mux"
 
 	"qaserelay/relay/ingest/origin"
 	"qaserelay/relay/listen"
 	"qaserelay/relay/sampledlog"
+	"qaserelay/rules"
 )
 
 const (
@@ -96,7 +100,21 @@ func writeRefusal(w http.ResponseWriter, r *refusal) {
 // refuse logs and answers a call that is not accepted.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, why *refusal) {
 	h.logRefusal(r, why)
+	h.countRefusal(r, why)
 	listen.Refuse(w, r, func() { writeRefusal(w, why) })
+}
+
+// countRefusal counts a refused call. The name of a source that does not exist is not passed on, since senders must not
+// be able to make series.
+func (h *Handler) countRefusal(r *http.Request, why *refusal) {
+	if h.o.Refused == nil {
+		return
+	}
+	name := mux.Vars(r)["source"]
+	if !slices.ContainsFunc(h.o.Sources(), func(s rules.Source) bool { return s.Name == name }) {
+		name = ""
+	}
+	h.o.Refused(name, why.status)
 }
 
 func writeError(w http.ResponseWriter, status int, message string) {

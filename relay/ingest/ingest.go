@@ -29,6 +29,8 @@ type Options struct {
 	Now func() time.Time
 	// Observe is called after each webhook call, with the status and the time it took; nil is not called.
 	Observe func(status int, took time.Duration)
+	// Refused is called for each call that is not accepted, with its source, or "" if that does not exist; may be nil.
+	Refused func(source string, status int)
 	// MaxBody is the size of the largest body in bytes; zero means 1 MiB.
 	MaxBody int64
 	// MaxBodies is the size of all bodies that are in work at once; zero means 8 MiB. Further ones wait, and are then

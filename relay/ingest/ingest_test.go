@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -303,6 +304,27 @@ func TestAWrongPathIsLoggedAndCounted(t *testing.T) {
 	}
 	if fmt.Sprint(d.seen) != "[404 404 404 404 404]" {
 		t.Errorf("counted %v", d.seen)
+	}
+}
+
+func TestRefusalsAreCountedBySource(t *testing.T) {
+	counted := map[string]int{}
+	d := open(t, func(o *Options) {
+		o.Refused = func(source string, status int) { counted[fmt.Sprint(source, " ", status)]++ }
+	})
+	for _, r := range []request{
+		{method: "POST", path: "/webhooks/qase", secret: "wrong", body: goodBody},
+		{method: "POST", path: "/webhooks/qase", secret: "new", body: "x"},
+		{method: "POST", path: "/webhooks/far", secret: "new", body: goodBody},
+		{method: "POST", path: "/webhooks/" + strings.Repeat("q", 300), secret: "new", body: goodBody},
+		{method: "POST", path: "/elsewhere", secret: "new", body: goodBody},
+		{method: "POST", path: "/webhooks/qase", secret: "new", body: goodBody},
+	} {
+		d.do(t, r)
+	}
+	want := map[string]int{"qase 401": 1, "qase 400": 1, "far 403": 1, " 404": 2}
+	if !maps.Equal(counted, want) {
+		t.Errorf("counted %v, want %v", counted, want)
 	}
 }
 

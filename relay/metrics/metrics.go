@@ -41,6 +41,8 @@ type Metrics struct {
 	ended         *prometheus.CounterVec
 	took          *prometheus.HistogramVec
 	ingest        *prometheus.HistogramVec
+	refused       *prometheus.CounterVec
+	commits       prometheus.Observer
 	pending       *prometheus.GaugeVec
 	dead          *prometheus.GaugeVec
 	oldest        *prometheus.GaugeVec
@@ -98,6 +100,10 @@ func (m *Metrics) registerTraffic() {
 			"condition) and others.",
 		"rule", "outcome")
 	m.ingest = m.histogram("ingest_seconds", "Time from a webhook call to its answer, by status code.", "code")
+	m.refused = m.counter("refused_total", "Webhook calls that were refused, by source and status code; source is empty for "+
+		"a wrong path or a source that does not exist.", "source", "code")
+	m.commits = m.histogram("commit_seconds", "Duration of the transactions that store events with their decisions and "+
+		"deliveries, each for all events that wait; mostly that of the disk's fsync.").With(nil)
 	m.lastEvent = m.gauge("source_last_event_timestamp_seconds",
 		"Time of the last accepted event, in seconds since 1970, by source and project.", "source", "project")
 	m.qaseRequests = m.counter("qase_requests_total", "Requests to the Qase API, by endpoint (run, result, case and others) "+
@@ -191,6 +197,14 @@ func (m *Metrics) Handler() http.Handler {
 func (m *Metrics) Ingested(status int, took time.Duration) {
 	m.ingest.WithLabelValues(strconv.Itoa(status)).Observe(took.Seconds())
 }
+
+// Refused counts a webhook call that was refused. source is that of the rules, or empty.
+func (m *Metrics) Refused(source string, status int) {
+	m.refused.WithLabelValues(source, strconv.Itoa(status)).Inc()
+}
+
+// Committed counts a transaction that stored events.
+func (m *Metrics) Committed(took time.Duration) { m.commits.Observe(took.Seconds()) }
 
 // Event is one call of Accept, for the metrics.
 type Event struct {
