@@ -69,6 +69,7 @@ type Relay struct {
 	reloader *config.Reloader
 	public   server
 	admin    server
+	stopping chan struct{} // closed when the admin address stops taking calls
 }
 
 // server is an HTTP server with its listener.
@@ -104,7 +105,7 @@ func Open(ctx context.Context, o Options) (*Relay, error) {
 	if err := access.CheckAddress(o.AdminListen, o.Access.HasToken()); err != nil {
 		return nil, &ListenError{Admin: true, Addr: o.AdminListen, Err: err}
 	}
-	r := &Relay{o: o}
+	r := &Relay{o: o, stopping: make(chan struct{})}
 	if err := r.open(ctx); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
@@ -151,6 +152,7 @@ func (r *Relay) assemble() error {
 	}))
 	options, err := r.adminOptions(m)
 	r.admin.http = ingest.Server("", admin.New(options))
+	r.admin.http.RegisterOnShutdown(sync.OnceFunc(func() { close(r.stopping) }))
 	return err
 }
 

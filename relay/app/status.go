@@ -21,7 +21,8 @@ func (r *Relay) adminOptions(m *metrics.Metrics) (admin.Options, error) {
 		FilledFrom: r.engine.FilledFrom, Silences: r.engine.Silences(),
 		Config: r.engine.Config, Logger: r.o.Logger})
 	guard := access.New(r.accessOptions())
-	pages, err := console.New(console.Options{Desk: d, Access: guard, URLs: r.o.AdminURLs, Logger: r.o.Logger})
+	pages, err := console.New(console.Options{Desk: d, Access: guard, URLs: r.o.AdminURLs, Logger: r.o.Logger,
+		Stopping: r.stopping})
 	return admin.Options{
 		Desk:    d,
 		Metrics: m.Handler(),

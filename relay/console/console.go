@@ -27,6 +27,8 @@ type Options struct {
 	URLs []string
 	// Logger gets the errors that people do not see; nil logs nothing.
 	Logger *slog.Logger
+	// Stopping is closed when the relay stops, so that streams end; nil never is.
+	Stopping <-chan struct{}
 }
 
 // Console makes the pages. Its methods may be called from many goroutines.
@@ -46,7 +48,8 @@ func New(o Options) (http.Handler, error) {
 		return nil, fmt.Errorf("reading the templates: %w", err)
 	}
 	c.frame, err = frame.New(frame.Options{Access: o.Access, State: c.state, Sections: sections(), Templates: pages,
-		Funcs: template.FuncMap{"count": count, "choices": choices}, URLs: o.URLs, Logger: o.Logger})
+		Funcs: template.FuncMap{"count": count, "choices": choices}, URLs: o.URLs, Logger: o.Logger,
+		Stopping: o.Stopping})
 	if err != nil {
 		return nil, err
 	}

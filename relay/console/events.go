@@ -149,7 +149,8 @@ func (c *Console) events(r *http.Request) (*frame.View, error) {
 		list.Rows = append(list.Rows, rowOf(e))
 	}
 	list.turn(page.Next)
-	return &frame.View{Template: "events", Title: "Events", Data: list, JSON: "api/v1/events" + q.Query()}, nil
+	return &frame.View{Template: "events", Title: "Events", Data: list, JSON: "api/v1/events" + q.Query(),
+		Live: !list.Paged}, nil
 }
 
 // eventRow is an event as the list shows it.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,6 +46,7 @@ type rig struct {
 	t     *testing.T
 	relay *app.Relay
 	Admin string // the URL of the admin address
+	stop  func() // ends the relay, once
 }
 
 // rigOptions say how a rig differs from the usual one, which needs no sign-in.
@@ -78,14 +80,15 @@ func start(t *testing.T, o rigOptions) *rig {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- relay.Run(ctx) }()
-	t.Cleanup(func() {
+	end := sync.OnceFunc(func() {
 		stop()
 		if err := <-ended; err != nil {
 			t.Errorf("the relay ended with %v", err)
 		}
 	})
+	t.Cleanup(end)
 	<-started
-	return &rig{t: t, relay: relay, Admin: relay.AdminURL()}
+	return &rig{t: t, relay: relay, Admin: relay.AdminURL(), stop: end}
 }
 
 // receive stands in for Slack and for a tracker.

@@ -1,6 +1,7 @@
 package frame
 
 import (
+	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
 	"embed"
@@ -38,12 +39,30 @@ func (f *Frame) readAssets() error {
 		if err != nil {
 			return err
 		}
+		if file.Name() != "idiomorph.js" {
+			body = trimmed(body)
+		}
 		hash, ext := sha256.Sum256(body), path.Ext(file.Name())
 		a := &asset{kind: kinds[ext], body: body, zips: zipped(body, gzip.BestCompression)}
 		a.name = strings.TrimSuffix(file.Name(), ext) + "." + hex.EncodeToString(hash[:6]) + ext
 		f.assets[file.Name()], f.served[a.name] = a, a
 	}
 	return nil
+}
+
+// trimmed returns our own styles and scripts without indents and without lines that are only a comment.
+func trimmed(text []byte) []byte {
+	var b bytes.Buffer
+	for line := range bytes.Lines(text) {
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 || bytes.HasPrefix(line, []byte("//")) ||
+			bytes.HasPrefix(line, []byte("/*")) && bytes.HasSuffix(line, []byte("*/")) {
+			continue
+		}
+		b.Write(line)
+		b.WriteByte('\n')
+	}
+	return b.Bytes()
 }
 
 // serveAsset answers with an asset, which browsers keep: a changed one has another name.

@@ -17,6 +17,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"qaserelay/relay/admin/access"
+	"qaserelay/relay/console/live"
 )
 
 // policy lets a page load what comes from this address, run no script that stands in it, and be in no frame.
@@ -44,6 +45,8 @@ type Options struct {
 	Audit func(ctx context.Context, verb, outcome string)
 	// Logger gets the errors that people do not see; nil logs nothing.
 	Logger *slog.Logger
+	// Stopping is closed when the relay stops, so that streams end; nil never is.
+	Stopping <-chan struct{}
 }
 
 // State describes the relay.
@@ -74,6 +77,7 @@ type Frame struct {
 	pages  map[string]*template.Template
 	assets map[string]*asset // by name
 	served map[string]*asset // by the name with the hash
+	live   live.Hub
 }
 
 // New returns a frame with sign-in and assets. It fails if a template cannot be read.
@@ -84,7 +88,7 @@ func New(o Options) (*Frame, error) {
 	if o.Audit == nil {
 		o.Audit = func(context.Context, string, string) {}
 	}
-	f := &Frame{o: o, router: mux.NewRouter().SkipClean(true).UseEncodedPath()}
+	f := &Frame{o: o, live: live.Hub{Stopping: o.Stopping}, router: mux.NewRouter().SkipClean(true).UseEncodedPath()}
 	if err := errors.Join(f.readTemplates(), f.readAssets()); err != nil {
 		return nil, err
 	}
@@ -123,8 +127,9 @@ type View struct {
 	Status   int    // of the answer; zero means 200
 	Data     any    // for the template
 	JSON     string // the API call that answers the same, relative to the first page; empty for none
-	// Live is the address of a stream with the newer rows of the page, relative to the first page; empty for none.
-	Live string
+	// Live keeps the page up to date while it is open. Its rows (data-row) and parts (data-part) are then changed one by
+	// one, and anything else with the whole page.
+	Live bool
 }
 
 // Page returns what a page shows. An error that is a [Problem] is shown; others are logged.
@@ -146,6 +151,10 @@ func (p *Problem) Error() string { return p.Text }
 // Get adds a page.
 func (f *Frame) Get(path string, page Page) {
 	f.router.HandleFunc(path, f.signedIn(func(w http.ResponseWriter, r *http.Request) {
+		if isStream(r) {
+			f.stream(w, r, page)
+			return
+		}
 		v, err := page(r)
 		f.answer(w, r, v, err)
 	})).Methods(http.MethodGet, http.MethodHead)
@@ -269,7 +278,7 @@ func (f *Frame) render(w http.ResponseWriter, r *http.Request, v *View) {
 	var b bytes.Buffer
 	if t == nil {
 		f.o.Logger.Error("console page failed", "error", "no template "+v.Template)
-	} else if err := t.ExecuteTemplate(&b, "layout", f.newPage(r, v)); err != nil {
+	} else if err := f.newPage(r, v).write(&b, t); err != nil {
 		f.o.Logger.Error("console page failed", "error", err)
 		t = nil
 	}

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"qaserelay/relay/admin/access"
+	"qaserelay/relay/console/live"
 )
 
 // own has the layout, the parts that pages share, and the pages of the frame itself.
@@ -28,6 +30,8 @@ type page struct {
 	Who      access.Actor
 	Signed   bool // in by a session, so that one can sign out
 	Look     look
+	Main     template.HTML // the content, rendered by the template main of the page
+	Stream   string        // the path of the stream of a live page, relative to the first one
 
 	frame *Frame
 	now   time.Time
@@ -97,6 +101,30 @@ func (f *Frame) newPage(r *http.Request, v *View) *page {
 		p.Sections = append(p.Sections, section{s, s.Path == first})
 	}
 	return p
+}
+
+// write writes the page. A live one names its content, so that the stream begins with what changed since.
+func (p *page) write(w io.Writer, t *template.Template) error {
+	main, err := p.content(t)
+	if err != nil {
+		return err
+	}
+	p.Main = template.HTML(main) // escaped by its template
+	if p.Live {
+		parsed, err := live.Parse(main)
+		if err != nil {
+			return err
+		}
+		p.Stream = streamPath(p.Path, parsed.Hash())
+	}
+	return t.ExecuteTemplate(w, "layout", p)
+}
+
+// content renders what the page shows within the layout.
+func (p *page) content(t *template.Template) (string, error) {
+	var b strings.Builder
+	err := t.ExecuteTemplate(&b, "main", p)
+	return b.String(), err
 }
 
 // Asset returns the address of an asset.

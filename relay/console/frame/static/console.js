@@ -76,6 +76,93 @@
     box.showModal();
   }
 
+  // --- Live: the stream of the page sends what differs from what it shows ---
+  let source = null, lost = "", polls = 0, patience = 0, told = 0;
+  const byId = (id) => document.getElementById(id);
+  const pausedKey = () => "paused " + location.pathname.replace(/[^/]*$/, "") + byId("main").dataset.live?.split("?")[0];
+  const paused = () => localStorage.getItem(pausedKey()) === "yes";
+  const keep = { ...options, callbacks: { beforeAttributeUpdated: (name, node) =>
+    options.callbacks.beforeAttributeUpdated(name, node) && !(name === "checked" && node.type === "checkbox") } };
+
+  function chip(text, newer = "") {
+    const bar = byId("live"), main = byId("main");
+    if (!main.dataset.live) return bar.replaceChildren();
+    bar.classList.toggle("on", text === "live");
+    const pause = element("button", { className: "quiet", textContent: paused() ? "resume" : "pause" });
+    pause.dataset.key = ".";
+    pause.addEventListener("click", () => {
+      localStorage.setItem(pausedKey(), paused() ? "no" : "yes");
+      paused() ? connect() : reload();
+    });
+    const count = element("button", { className: "newer", textContent: newer + " newer – show", hidden: !newer });
+    count.addEventListener("click", reload);
+    if (newer && Date.now() - told > 1e4) { told = Date.now(); say(newer + " newer"); }
+    bar.replaceChildren(element("span", { textContent: paused() ? "paused" : text }), pause, count);
+  }
+
+  const reload = () => go(location.href, { push: false });
+
+  function disconnect() {
+    source?.close();
+    source = null;
+    clearInterval(polls);
+    clearTimeout(patience);
+  }
+
+  // poll loads the page again now and then, where no stream comes through.
+  function poll(why) {
+    disconnect();
+    chip(why + ", loaded again every 15 s");
+    polls = setInterval(() => document.hidden || loading || reload(), 15000);
+  }
+
+  function connect() {
+    disconnect();
+    const main = byId("main");
+    chip(main.dataset.live ? "…" : "");
+    if (!main.dataset.live || document.hidden || paused()) return;
+    const stream = (source = new EventSource(main.dataset.live));
+    const on = (name, act) => stream.addEventListener(name, (e) => stream === source && act(JSON.parse(e.data)));
+    patience = setTimeout(() => poll("not live: a proxy holds the stream back"), 10000);
+    on("hello", () => { clearTimeout(patience); lost = ""; chip("live"); });
+    on("trouble", (d) => chip(d.text));
+    on("ended", () => { disconnect(); chip("signed out"); });
+    on("main", (d) => Idiomorph.morph(main, [...parse(d.html).body.childNodes], { ...keep, morphStyle: "innerHTML" }));
+    on("part", (d) => replace(d));
+    on("row", (d) => replace(d, "<table><tbody>" + d.html));
+    on("gone", (d) => byId(d.id)?.remove());
+    on("head", (d) => chip("live", d.newer + (d.more ? "+" : "")));
+    stream.onerror = () => {
+      if (stream !== source) return;
+      clearTimeout(patience);
+      lost ||= new Date().toLocaleTimeString();
+      if (stream.readyState === EventSource.CLOSED) return poll("not live since " + lost);
+      chip("not live since " + lost + ", tries again");
+    };
+  }
+
+  function replace({ id, html, before }, text = html) {
+    const next = parse(text).getElementById(id), now = byId(id);
+    if (now) return Idiomorph.morph(now, next, { ...keep, morphStyle: "outerHTML" });
+    const list = byId(before)?.parentNode || document.querySelector("tr[data-row]")?.parentNode;
+    next.classList.add("fresh");
+    list?.insertBefore(next, byId(before));
+  }
+
+  addEventListener("visibilitychange", () => (document.hidden ? disconnect() : source || connect()));
+  addEventListener("pageshow", (e) => e.persisted && connect());
+  document.addEventListener("console:page", connect);
+
+  // Ages such as "4 s ago" go on without the relay.
+  setInterval(() => {
+    for (const t of document.querySelectorAll("time[data-ago]")) {
+      const s = (Date.now() - Date.parse(t.dateTime)) / 1000, a = Math.abs(s);
+      const [n, unit] = a < 100 ? [a, "s"] : a < 6000 ? [a / 60, "min"] : a < 36e4 ? [a / 3600, "h"] : [a / 86400, "d"];
+      const text = (n < 10 ? +n.toFixed(1) : n.toFixed(0)) + " " + unit;
+      t.textContent = a < 1 ? "now" : s < 0 ? "in " + text : text + " ago";
+    }
+  }, 5000);
+
   addEventListener("popstate", () => go(location.href, { push: false }));
 
   document.addEventListener("click", (e) => {

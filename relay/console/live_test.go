@@ -1,0 +1,118 @@
+package console_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"testing"
+)
+
+// TestTheListIsLive posts events while a browser shows the list.
+func TestTheListIsLive(t *testing.T) {
+	g := start(t, rigOptions{})
+	first := g.post(event("case.created", 1, `"title":"One"`))
+	b := newTab(t, g.Admin)
+	b.visit("/events")
+	b.await(`document.getElementById("live").classList.contains("on")`)
+	b.await(fmt.Sprintf(`(document.querySelector("#e-%s a[data-open]").focus(), true)`, first))
+	second := g.post(event("case.created", 2, `"title":"Two"`))
+	b.await(fmt.Sprintf(`document.getElementById("e-%s")`, second))
+	if got := eval[string](b, `document.querySelector("tr[data-row]").id`); got != "e-"+second {
+		t.Errorf("the first row is %s, want the newest event", got)
+	}
+	if !eval[bool](b, fmt.Sprintf(`document.getElementById("e-%s").contains(document.activeElement)`, first)) {
+		t.Error("the row that had the focus lost it")
+	}
+	for i := range 30 {
+		g.post(event("case.created", 10+i, `"title":"Many"`))
+	}
+	b.await(`document.querySelector("#live .newer:not([hidden])") || document.querySelectorAll("tr[data-row]").length > 30`)
+	b.await(`(document.querySelector("#live .newer:not([hidden])")?.click(), document.querySelectorAll("tr[data-row]").length == 32)`)
+	b.check("live")
+}
+
+// TestThePauseIsRemembered pauses the list, which then shows nothing new until it is resumed.
+func TestThePauseIsRemembered(t *testing.T) {
+	g := start(t, rigOptions{})
+	g.post(event("case.created", 1, `"title":"One"`))
+	b := newTab(t, g.Admin)
+	b.visit("/events")
+	b.await(`document.getElementById("live").classList.contains("on")`)
+	b.press(".")
+	b.await(`document.getElementById("live").innerText.includes("paused")`)
+	b.visit("/status")
+	b.visit("/events")
+	b.await(`document.getElementById("live").innerText.includes("paused")`)
+	second := g.post(event("case.created", 2, `"title":"Two"`))
+	b.press(".")
+	b.await(fmt.Sprintf(`document.getElementById("e-%s")`, second))
+}
+
+// TestAProxyThatBuffersIsNoticed puts a proxy before the relay that hands nothing on before an answer ends.
+func TestAProxyThatBuffersIsNoticed(t *testing.T) {
+	g := start(t, rigOptions{})
+	g.post(event("case.created", 1, `"title":"One"`))
+	target, err := url.Parse(g.Admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	through := httputil.NewSingleHostReverseProxy(target)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("live") == "1" {
+			<-r.Context().Done() // it waits for the end of the answer
+			return
+		}
+		r.Host = target.Host
+		through.ServeHTTP(w, r)
+	}))
+	t.Cleanup(proxy.Close)
+	b := newTab(t, proxy.URL)
+	b.visit("/events")
+	b.await(`document.getElementById("live").innerText.includes("loaded again every 15 s")`)
+	second := g.post(event("case.created", 2, `"title":"Two"`))
+	b.await(fmt.Sprintf(`document.getElementById("e-%s")`, second))
+}
+
+// TestAStreamEndsWithTheRelay checks that an open page does not keep the relay from stopping, and that a stream names
+// the time after which a browser comes back.
+func TestAStreamEndsWithTheRelay(t *testing.T) {
+	g := start(t, rigOptions{})
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.Admin+"/events?live=1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept", "text/event-stream")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if kind := resp.Header.Get("Content-Type"); kind != "text/event-stream" || resp.Header.Get("X-Accel-Buffering") != "no" {
+		t.Fatalf("headers: %v", resp.Header)
+	}
+	lines := bufio.NewScanner(resp.Body)
+	lines.Buffer(nil, 1<<20)
+	var all []string
+	for lines.Scan() {
+		all = append(all, lines.Text())
+		if lines.Text() == "event: main" {
+			break
+		}
+	}
+	if len(all) == 0 || all[0] != "retry: 2000" {
+		t.Errorf("the stream began with %q", all)
+	}
+	g.stop()
+	for lines.Scan() {
+		continue
+	}
+	if ctx.Err() != nil {
+		t.Error("the stream did not end with the relay")
+	}
+}
