@@ -105,7 +105,7 @@ func watched(t *testing.T, pattern string) (*config.Reloader, func() string) {
 		Apply: e.Reload})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- r.Watch(ctx) }()
+	go func() { ended <- r.Watch(ctx, func(error) {}) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {

@@ -70,7 +70,7 @@ func start(tb testing.TB, dir, rulesText string, kinds ...notifiers.Kind) *machi
 			tb.Errorf("Run: %v", err)
 		}
 	})
-	running.Go(func() { _ = m.reloader.Watch(ctx) })
+	running.Go(func() { _ = m.reloader.Watch(ctx, func(error) {}) })
 	var closers []func() error
 	m.hook, closers = m.listen(tb, ingest.New(m.ingestOptions(metrics)), closers)
 	m.admin, closers = m.listen(tb, admin.New(m.adminOptions(metrics)), closers)
@@ -111,7 +111,7 @@ func (m *machine) adminOptions(metrics *metrics.Metrics) admin.Options {
 	d := desk.New(desk.Options{Store: m.store, Status: status, Retry: m.engine.Retry, Drift: m.engine.Drift,
 		FireNow: m.engine.FireNow, Config: m.engine.Config})
 	return admin.Options{Desk: d, Access: access.New(access.Options{}), Metrics: metrics.Handler(), Ready: m.engine.Ready,
-		Reload: m.reloader.Reload}
+		Reload: func(context.Context) error { return m.reloader.Reload() }}
 }
 
 func (m *machine) listen(tb testing.TB, h http.Handler, closers []func() error) (string, []func() error) {

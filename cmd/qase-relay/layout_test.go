@@ -147,7 +147,7 @@ func mayImport() map[string][]string {
 		"relay/console/live":  {},
 		"relay/console":       {"relay/admin/access", "relay/admin/desk", "relay/console/frame", "relay/store", "rules/catalog"},
 		"relay/app": append([]string{"relay", "relay/admin", "relay/admin/access", "relay/admin/desk", "relay/console", "relay/ingest", "relay/listen",
-			"relay/store/sqlite", "relay/store/postgres", "relay/store/transfer"},
+			"relay/store/sqlite", "relay/store/postgres", "relay/store/ledger", "relay/store/transfer"},
 			engine...),
 
 		"cmd/qase-relay/terminal": {"notifiers/markup", "notifiers/preview", "notifiers/redact", "relay/ingest/client", "rules/catalog",

@@ -27,7 +27,7 @@ type Options struct {
 	// Ready returns nil if the relay takes events now.
 	Ready func(ctx context.Context) error
 	// Reload loads the rules again. An error that is diag.Problems lists their problems.
-	Reload func() error
+	Reload func(ctx context.Context) error
 	// Listen is the address on which it listens, and URLs are further ones by which clients reach it. It answers to these
 	// and to loopback names alone.
 	Listen string
@@ -123,6 +123,7 @@ func (s *server) routes(r *mux.Router) {
 	get(r, "/api/v1/silences/{id}", s.silence)
 	get(r, "/api/v1/waiting", s.waiting)
 	get(r, "/api/v1/waiting/{id}", s.waitingOne)
+	get(r, "/api/v1/audit", s.audit)
 	get(r, "/api/v1/openapi.json", describe)
 	r.HandleFunc("/api/v1/events/replay", s.replayMany).Methods(http.MethodPost) // it may be dry
 	r.HandleFunc("/api/v1/events/{id}/replay", s.replayOne).Methods(http.MethodPost)

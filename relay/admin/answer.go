@@ -41,8 +41,8 @@ func (s *server) answer(w http.ResponseWriter, v any, err error) {
 }
 
 // reload reloads the rules. If they have errors, it answers 422 with all problems.
-func (s *server) reload(w http.ResponseWriter, _ *http.Request) {
-	err := s.Reload()
+func (s *server) reload(w http.ResponseWriter, r *http.Request) {
+	err := s.Reload(r.Context())
 	var problems diag.Problems
 	switch {
 	case err == nil:

@@ -77,7 +77,7 @@ func start(t *testing.T, o Options) *testAPI {
 		_, _ = io.WriteString(w, "metrics 1\n")
 	})
 	o.Ready = func(context.Context) error { return d.ready }
-	o.Reload = func() error { d.reloads++; return d.reload }
+	o.Reload = func(context.Context) error { d.reloads++; return d.reload }
 	server := httptest.NewServer(New(o))
 	t.Cleanup(func() { server.Close(); _ = d.store.Close() })
 	d.url = server.URL

@@ -81,7 +81,8 @@ func TestEveryRouteIsDescribedAndEveryDescribedOneIsThere(t *testing.T) {
 // The lists name the parameters that they take when they are asked for another.
 func TestEveryParameterOfAListIsDescribed(t *testing.T) {
 	d, described := open(t, ""), readDescription(t)
-	for _, path := range []string{"/api/v1/events", "/api/v1/events/export", "/api/v1/deliveries", "/api/v1/silences"} {
+	for _, path := range []string{"/api/v1/events", "/api/v1/events/export", "/api/v1/deliveries", "/api/v1/silences",
+		"/api/v1/audit"} {
 		var names []string
 		for _, p := range described.Paths[path]["get"].Parameters {
 			names = append(names, p.Name)
@@ -100,7 +101,7 @@ func TestEveryParameterOfAListIsDescribed(t *testing.T) {
 func TestEveryFieldOfAnAnswerIsDescribed(t *testing.T) {
 	schemas := readDescription(t).Components.Schemas
 	for name, answer := range map[string]any{
-		"Event": desk.Event{}, "Result": desk.Result{}, "EventPage": desk.EventPage{}, "Delivery": desk.Delivery{}, "DeliveryPage": desk.DeliveryPage{}, "Attempt": desk.Attempt{}, "Status": desk.Status{},
+		"Event": desk.Event{}, "Result": desk.Result{}, "AuditPage": desk.AuditPage{}, "AuditEntry": desk.AuditEntry{}, "EventPage": desk.EventPage{}, "Delivery": desk.Delivery{}, "DeliveryPage": desk.DeliveryPage{}, "Attempt": desk.Attempt{}, "Status": desk.Status{},
 		"Rule": desk.Rule{}, "RuleTarget": rulebook.Target{}, "RuleTest": rulebook.Test{}, "Notifier": desk.Notifier{}, "Choice": choice{}, "Replay": desk.Replay{}, "Drift": relay.Drift{},
 		"ExportPage": desk.ExportPage{}, "Exported": desk.Exported{}, "Decided": desk.Decided{}, "Message": desk.Message{},
 		"Silence": desk.Silence{}, "SilenceSpec": desk.SilenceSpec{}, "SilencePreview": desk.SilencePreview{},

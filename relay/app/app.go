@@ -18,6 +18,7 @@ import (
 	"qaserelay/relay"
 	"qaserelay/relay/admin"
 	"qaserelay/relay/admin/access"
+	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/config"
 	"qaserelay/relay/ingest"
 	"qaserelay/relay/listen"
@@ -66,6 +67,7 @@ type Relay struct {
 	o        Options
 	store    store.Store
 	engine   *relay.Engine
+	desk     *desk.Desk
 	reloader *config.Reloader
 	public   server
 	admin    server
@@ -226,7 +228,8 @@ func (r *Relay) awaitEngine(ctx context.Context) {
 func (r *Relay) watchRules(ctx context.Context) {
 	var watch sync.WaitGroup
 	watch.Go(func() {
-		if err := r.reloader.Watch(ctx); err != nil {
+		noted := func(err error) { r.noteReload(unasked(ctx, byFile), err) }
+		if err := r.reloader.Watch(ctx, noted); err != nil {
 			r.o.Logger.Warn("rules files not watched", "error", err, "hint", "send SIGHUP to reload them")
 		}
 	})
@@ -236,7 +239,7 @@ func (r *Relay) watchRules(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-r.o.Reloads:
-			_ = r.reloader.Reload() // it has logged the problems
+			_ = r.reload(unasked(ctx, bySignal)) // it has logged the problems
 		}
 	}
 }

@@ -15,19 +15,19 @@ import (
 
 // adminOptions are those of the API, with the console beside it.
 func (r *Relay) adminOptions(m *metrics.Metrics) (admin.Options, error) {
-	d := desk.New(desk.Options{Store: r.store, Status: r.status, Retry: r.engine.Retry,
+	r.desk = desk.New(desk.Options{Store: r.store, Status: r.status, Retry: r.engine.Retry,
 		Cancel: r.engine.Cancel, Rerender: r.engine.Rerender, Replay: r.engine.Replay,
 		Resume: r.engine.Resume, FireNow: r.engine.FireNow, Drift: r.engine.Drift,
 		FilledFrom: r.engine.FilledFrom, Silences: r.engine.Silences(),
 		Config: r.engine.Config, Logger: r.o.Logger})
 	guard := access.New(r.accessOptions())
-	pages, err := console.New(console.Options{Desk: d, Access: guard, URLs: r.o.AdminURLs, Logger: r.o.Logger,
+	pages, err := console.New(console.Options{Desk: r.desk, Access: guard, URLs: r.o.AdminURLs, Logger: r.o.Logger,
 		Stopping: r.stopping})
 	return admin.Options{
-		Desk:    d,
+		Desk:    r.desk,
 		Metrics: m.Handler(),
 		Ready:   r.engine.Ready,
-		Reload:  r.reloader.Reload,
+		Reload:  r.reload,
 		Listen:  r.o.AdminListen,
 		URLs:    r.o.AdminURLs,
 		Access:  guard,

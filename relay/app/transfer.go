@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
+	"qaserelay/relay/admin/access"
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/ledger"
 	"qaserelay/relay/store/postgres"
 	"qaserelay/relay/store/sqlite"
 	"qaserelay/relay/store/transfer"
@@ -69,7 +72,7 @@ func backUpInto(ctx context.Context, url, part string, report func(Progress)) (m
 	if err != nil {
 		return nil, err
 	}
-	if _, err := copyInto(ctx, from, "sqlite:"+part, report); err != nil {
+	if _, err := copyInto(ctx, from, "sqlite:"+part, copying{report: report}); err != nil {
 		return nil, err
 	}
 	return sqlite.CheckBackup(ctx, part)
@@ -82,7 +85,13 @@ func Copy(ctx context.Context, from, to string, report func(Progress)) (Copied, 
 	if err != nil {
 		return Copied{}, fmt.Errorf("opening the source: %w", err)
 	}
-	return copyInto(ctx, r, to, report)
+	return copyInto(ctx, r, to, copying{report, "from " + store.Redact(from)})
+}
+
+// copying says whom a copy is reported to, and what its target notes of it.
+type copying struct {
+	report  func(Progress)
+	details string // empty notes nothing
 }
 
 func openTransfer(ctx context.Context, url string) (transfer.Reader, error) {
@@ -97,14 +106,30 @@ func openTransfer(ctx context.Context, url string) (transfer.Reader, error) {
 }
 
 // copyInto copies what a reader reads, and closes it.
-func copyInto(ctx context.Context, from transfer.Reader, to string, report func(Progress)) (s Copied, err error) {
+func copyInto(ctx context.Context, from transfer.Reader, to string, c copying) (s Copied, err error) {
 	defer func() { err = errors.Join(err, from.Close()) }()
 	w, err := openTarget(ctx, to)
 	if err != nil {
 		return s, fmt.Errorf("opening the target: %w", err)
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
-	return transfer.Copy(ctx, from, w, report)
+	if s, err = transfer.Copy(ctx, from, w, c.report); err == nil && s.Copied > 0 && c.details != "" {
+		err = noteCopy(ctx, w, c.details)
+	}
+	return s, err
+}
+
+// noteCopy adds the copy to the audit trail of its target.
+func noteCopy(ctx context.Context, to transfer.Writer, details string) error {
+	now := time.Now()
+	row := ledger.AuditRow(store.NewIDs(0).Next(now), now.UnixMilli(), &store.AuditEntry{Who: access.ByCLI,
+		How: access.ByCLI, Verb: transfer.CopyVerb, Details: details, Outcome: "ok"})
+	for _, t := range transfer.Tables() {
+		if t.Name == "audit" {
+			return to.Put(ctx, t, []transfer.Row{row}, "")
+		}
+	}
+	return nil
 }
 
 func openTarget(ctx context.Context, url string) (transfer.Writer, error) {

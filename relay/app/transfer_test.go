@@ -68,6 +68,7 @@ func fill(f *storetest.Fixture) {
 	}
 	_, err = f.Cancel(f.Context(), all[35:], "cancelled by a person")
 	f.NoError(err)
+	f.NoError(f.AddAudit(f.Context(), store.AuditEntry{Who: "Ünal", Verb: "cancel", Details: "why", Outcome: "ok"}))
 	f.Join("slot:g/r/1", 0)
 	f.WakeAll()
 	f.Join("slot:g/r/2", time.Hour)
@@ -130,6 +131,9 @@ func testRoundTrip(t *testing.T, c *pgtest.Cluster) {
 		if got := dump(t, url); got != want {
 			t.Errorf("%.10s…: got\n%s\nwant\n%s", url, got, want)
 		}
+		if got := copiesNoted(t, url); got != 1 {
+			t.Errorf("%.10s…: %d copies are in its audit trail, want 1", url, got)
+		}
 		again := copyStore(t, first, url)
 		if again.Copied != 0 {
 			t.Errorf("copied once more: %+v", again)
@@ -138,6 +142,26 @@ func testRoundTrip(t *testing.T, c *pgtest.Cluster) {
 	for _, url := range []string{second, third} {
 		checkWorks(t, first, url)
 	}
+}
+
+// copiesNoted returns how many copies the audit trail of a store has.
+func copiesNoted(t *testing.T, url string) int {
+	t.Helper()
+	s, err := OpenStore(t.Context(), url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	list, _, err := s.Audit(t.Context(), store.AuditFilter{Verb: transfer.CopyVerb})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range list {
+		if e.How != "cli" || !strings.HasPrefix(e.Details, "from ") {
+			t.Errorf("the copy is noted as %+v", e)
+		}
+	}
+	return len(list)
 }
 
 // checkWorks opens a copy as a relay does, and compares it with the store that it was made of.

@@ -132,7 +132,8 @@ func safeLoad(patterns []string, o LoadOptions, read *reading) (cfg *Config, pro
 
 // Watch reloads when a file that was read has changed, until ctx is done. It watches directories, so that it sees files
 // being replaced, as editors and Kubernetes do. A directory that cannot be watched is compared every 30 seconds.
-func (r *Reloader) Watch(ctx context.Context) error {
+// reloaded is called after each reload, with its error.
+func (r *Reloader) Watch(ctx context.Context, reloaded func(error)) error {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
 		return fmt.Errorf("watching the rules files: %w", err)
@@ -153,10 +154,10 @@ func (r *Reloader) Watch(ctx context.Context) error {
 		case err := <-watcher.Errors:
 			r.o.Logger.Warn("watching the rules files failed", "error", err)
 		case <-poll.C:
-			r.reloadIfChanged()
+			r.reloadIfChanged(reloaded)
 		case <-settled.C:
 			r.follow(watcher, watched)
-			if r.reloadIfChanged() {
+			if r.reloadIfChanged(reloaded) {
 				settled.Reset(settle) // other directories may matter now
 			}
 		}
@@ -171,13 +172,15 @@ func (r *Reloader) concerns(ev fsnotify.Event) bool {
 	return !ev.Has(fsnotify.Write) && !ev.Has(fsnotify.Chmod) || r.read.has(ev.Name)
 }
 
-func (r *Reloader) reloadIfChanged() bool {
+func (r *Reloader) reloadIfChanged(reloaded func(error)) bool {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	if !r.read.changed() {
+		r.mu.Unlock()
 		return false
 	}
-	_ = r.reload() // logged there, and shown by Status
+	err := r.reload() // logged there, and shown by Status
+	r.mu.Unlock()
+	reloaded(err)
 	return true
 }
 

@@ -194,6 +194,9 @@ func (r *Register) change(ctx context.Context, f func(v *value) error) error {
 func (r *Register) Add(ctx context.Context, s *silence.Silence) error {
 	now := r.o.Now()
 	s.ID = r.o.NewID(now)
+	if note := store.AuditOf(ctx); note != nil {
+		note.Object = s.ID
+	}
 	err := r.change(ctx, func(v *value) error {
 		if v.open(now) >= silence.Most {
 			return ErrTooMany

@@ -32,11 +32,18 @@ type Message struct {
 
 // Retry makes one dead or pending delivery due now.
 func (d *Desk) Retry(ctx context.Context, id store.ID) error {
-	return d.change(ctx, id, "retrying a delivery", "only dead and pending deliveries can be retried", d.o.Retry)
+	return d.do(ctx, deed{verb: VerbRetry, object: id.String()}, func(ctx context.Context) error {
+		return d.change(ctx, id, "retrying a delivery", "only dead and pending deliveries can be retried", d.o.Retry)
+	})
 }
 
 // Rerender renders one dead or pending delivery again by the current rules, and makes it due now.
 func (d *Desk) Rerender(ctx context.Context, id store.ID) error {
+	return d.do(ctx, deed{VerbRetry, id.String(), "rendered again by the current rules"},
+		func(ctx context.Context) error { return d.rerender(ctx, id) })
+}
+
+func (d *Desk) rerender(ctx context.Context, id store.ID) error {
 	found, err := d.o.Rerender(ctx, id)
 	var refused *relay.RerenderError
 	switch {
@@ -98,7 +105,9 @@ func (d *Desk) Cancel(ctx context.Context, id store.ID) error {
 		}
 		return 1, nil
 	}
-	return d.change(ctx, id, "cancelling a delivery", "only dead and pending deliveries can be cancelled", cancel)
+	return d.do(ctx, deed{verb: VerbCancel, object: id.String()}, func(ctx context.Context) error {
+		return d.change(ctx, id, "cancelling a delivery", "only dead and pending deliveries can be cancelled", cancel)
+	})
 }
 
 // action changes deliveries, and returns how many.
@@ -120,12 +129,17 @@ func (d *Desk) change(ctx context.Context, id store.ID, op, refusal string, act 
 // RetryMany makes those of the deliveries due now that are dead or pending, and returns their number.
 func (d *Desk) RetryMany(ctx context.Context, ids []store.ID) (int, error) {
 	n, err := d.o.Retry(ctx, ids)
-	return n, retryFailed(n, err)
+	err = retryFailed(n, err)
+	d.note(ctx, deed{verb: VerbRetryMany, details: fmt.Sprintf("%d of %d deliveries", n, len(ids))}, err)
+	return n, err
 }
 
 // RetryAll retries the deliveries that a filter selects, page by page from the newest to the oldest, so that a delivery
 // that fails again meanwhile is not retried twice. It returns their number.
 func (d *Desk) RetryAll(ctx context.Context, f store.DeliveryFilter) (total int, err error) {
+	defer func() {
+		d.note(ctx, deed{verb: VerbRetryMany, details: fmt.Sprintf("%d deliveries: %s", total, FilterText(f))}, err)
+	}()
 	for f.Limit = MaxPage; ; {
 		page, next, err := d.o.Store.Deliveries(ctx, f)
 		if err != nil {
@@ -150,26 +164,43 @@ func retryFailed(retried int, err error) error {
 // Resume lets one message of a paused notifier try its receiver. It changes nothing if the notifier is not paused. For
 // an unknown notifier it returns dispatch.ErrNoNotifier.
 func (d *Desk) Resume(ctx context.Context, notifier string) error {
-	err := d.o.Resume(ctx, notifier)
-	if errors.Is(err, dispatch.ErrNoNotifier) {
-		return err
-	}
-	return failed("resuming a notifier", err)
+	return d.do(ctx, deed{verb: VerbResume, object: notifier}, func(ctx context.Context) error {
+		err := d.o.Resume(ctx, notifier)
+		if errors.Is(err, dispatch.ErrNoNotifier) {
+			return err
+		}
+		return failed("resuming a notifier", err)
+	})
 }
 
 // Replay decides one event again by the current rules, and sends the messages unless it is dry.
 func (d *Desk) Replay(ctx context.Context, id store.ID, o relay.ReplayOptions) (Replay, error) {
 	r := d.o.Replay(ctx, []store.ID{id}, o)[0]
-	if r.Err != nil {
-		return Replay{}, failed("replaying an event", r.Err)
+	err := failed("replaying an event", r.Err)
+	d.noteReplay(ctx, &r, o, err)
+	if err != nil {
+		return Replay{}, err
 	}
 	return replayOf(r), nil
+}
+
+// noteReplay adds a replay to the audit trail, unless it was dry.
+func (d *Desk) noteReplay(ctx context.Context, r *relay.Replay, o relay.ReplayOptions, err error) {
+	if o.Dry || errors.Is(err, store.ErrNotFound) {
+		return
+	}
+	details := ""
+	if r.New != 0 {
+		details = fmt.Sprintf("as %s, with %d messages", r.New, len(r.Messages))
+	}
+	d.note(ctx, deed{VerbReplay, r.Event.String(), details}, err)
 }
 
 // ReplayMany does the same for several events. Each replay has its own error.
 func (d *Desk) ReplayMany(ctx context.Context, ids []store.ID, o relay.ReplayOptions) []Replay {
 	replays := []Replay{}
 	for _, r := range d.o.Replay(ctx, ids, o) {
+		d.noteReplay(ctx, &r, o, failed("replaying an event", r.Err))
 		v := replayOf(r)
 		switch {
 		case errors.Is(r.Err, store.ErrNotFound):

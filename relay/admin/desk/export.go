@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"qaserelay/relay/store"
@@ -39,7 +40,12 @@ type Decided struct {
 
 // Export returns a page of events with their bodies, the oldest first, on request with the decisions.
 func (d *Desk) Export(ctx context.Context, f store.EventFilter, decided bool) (ExportPage, error) {
-	return ExportFrom(ctx, d.o.Store, f, decided)
+	page, err := ExportFrom(ctx, d.o.Store, f, decided)
+	if f.After == 0 { // the other pages are of the same export
+		of := store.DeliveryFilter{EventName: f.Name, Project: f.Project, Before: f.Before}
+		d.note(ctx, deed{verb: VerbExport, details: strings.Join([]string{"events", FilterText(of)}, " ")}, err)
+	}
+	return page, err
 }
 
 // ExportFrom returns the page that Export returns, from a store that may have no relay.

@@ -61,3 +61,21 @@ func ParseState(text string) (store.State, error) {
 	}
 	return state, nil
 }
+
+// FilterText returns a filter of deliveries in words.
+func FilterText(f store.DeliveryFilter) string {
+	var words []string
+	for _, w := range [][2]string{{"state", string(f.State)}, {"notifier", f.Notifier}, {"rule", f.Rule},
+		{"project", f.Project}, {"event", f.EventName}, {"event", idText(f.Event)}} {
+		if w[1] != "" {
+			words = append(words, w[0]+" "+w[1])
+		}
+	}
+	if f.After != 0 {
+		words = append(words, "since "+(f.After+1).Time().UTC().Format(time.RFC3339))
+	}
+	if f.Before != 0 {
+		words = append(words, "until "+f.Before.Time().UTC().Format(time.RFC3339))
+	}
+	return strings.Join(words, ", ")
+}

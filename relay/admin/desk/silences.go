@@ -108,15 +108,30 @@ func (d *Desk) AddSilence(ctx context.Context, spec SilenceSpec) (Silence, error
 	if err != nil {
 		return Silence{}, err
 	}
-	if err := d.o.Silences.Add(ctx, s); err != nil {
-		return Silence{}, silenceError("adding a silence", err)
+	err = d.do(ctx, deed{VerbAdd, s.ID, silenceText(s)}, func(ctx context.Context) error {
+		return silenceError("adding a silence", d.o.Silences.Add(ctx, s))
+	})
+	if err != nil {
+		return Silence{}, err
 	}
 	return d.withWarnings(s), nil
 }
 
 // UpdateSilence changes a silence. One that is expired stays as it is, and the result is a new one.
 func (d *Desk) UpdateSilence(ctx context.Context, id string, spec SilenceSpec) (Silence, error) {
-	s, err := d.o.Silences.Update(ctx, id, func(old *silence.Silence) (*silence.Silence, error) {
+	var s *silence.Silence
+	err := d.do(ctx, deed{verb: VerbUpdate, object: id}, func(ctx context.Context) (err error) {
+		s, err = d.updateSilence(ctx, id, spec)
+		return silenceError("changing a silence", err)
+	})
+	if err != nil {
+		return Silence{}, err
+	}
+	return d.withWarnings(s), nil
+}
+
+func (d *Desk) updateSilence(ctx context.Context, id string, spec SilenceSpec) (*silence.Silence, error) {
+	return d.o.Silences.Update(ctx, id, func(old *silence.Silence) (*silence.Silence, error) {
 		before := silence.Spec{When: old.When, StartsAt: old.StartsAt, EndsAt: old.EndsAt, Comment: old.Comment,
 			Author: old.Author, Quiet: old.Quiet, All: true}
 		for _, m := range old.Matchers {
@@ -128,17 +143,29 @@ func (d *Desk) UpdateSilence(ctx context.Context, id string, spec SilenceSpec) (
 		}
 		return next, err
 	})
-	if err != nil {
-		return Silence{}, silenceError("changing a silence", err)
+}
+
+// silenceText says what a silence holds back, for the audit trail.
+func silenceText(s *silence.Silence) string {
+	var words []string
+	for _, m := range s.Matchers {
+		words = append(words, m.String())
 	}
-	return d.withWarnings(s), nil
+	if s.When != "" {
+		words = append(words, s.When)
+	}
+	return strings.Join(words, ", ") + " until " + s.EndsAt.UTC().Format(time.RFC3339)
 }
 
 // ExpireSilence ends a silence.
 func (d *Desk) ExpireSilence(ctx context.Context, id string) (Silence, error) {
-	s, err := d.o.Silences.Expire(ctx, id)
+	var s *silence.Silence
+	err := d.do(ctx, deed{verb: VerbExpire, object: id}, func(ctx context.Context) (err error) {
+		s, err = d.o.Silences.Expire(ctx, id)
+		return silenceError("expiring a silence", err)
+	})
 	if err != nil {
-		return Silence{}, silenceError("expiring a silence", err)
+		return Silence{}, err
 	}
 	return d.silenceOf(s), nil
 }
@@ -147,6 +174,8 @@ func (d *Desk) ExpireSilence(ctx context.Context, id string) (Silence, error) {
 func silenceError(op string, err error) error {
 	var input *InputError
 	switch {
+	case err == nil:
+		return nil
 	case errors.Is(err, silences.ErrExpired):
 		return &StateError{"it is expired already"}
 	case errors.Is(err, silences.ErrTooMany):

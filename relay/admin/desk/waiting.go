@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"qaserelay/relay"
+	"qaserelay/relay/admin/access"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
@@ -260,6 +261,23 @@ func (d *Desk) fireNow(ctx context.Context, id string, ask relay.Ask) (Ended, er
 		return Ended{}, &StateError{"a feed has nothing to send: it waits for events"}
 	}
 	ask.Key = key
+	if ask.Author == "" {
+		ask.Author = access.From(ctx).Name
+	}
+	what := deed{verb: VerbFlush, object: id}
+	if ask.Drop {
+		what.verb = VerbDrop
+	}
+	var ended Ended
+	err = d.do(ctx, what, func(ctx context.Context) (err error) {
+		ended, err = d.fire(ctx, id, ask)
+		return err
+	})
+	return ended, err
+}
+
+// fire sends or drops what waits under an id and a key.
+func (d *Desk) fire(ctx context.Context, id string, ask relay.Ask) (Ended, error) {
 	done, err := d.o.FireNow(ctx, ask)
 	switch {
 	case errors.Is(err, store.ErrNotFound):

@@ -23,6 +23,8 @@ func transferFrom(table string) string {
 	switch table {
 	case "kv":
 		return "(SELECT * FROM kv WHERE key <> '" + transfer.MarkKey + "'::bytea) kv"
+	case "audit":
+		return "(SELECT * FROM audit WHERE verb <> '" + transfer.CopyVerb + "') audit"
 	case "tally":
 		return "(SELECT kind, bucket, a, b, sum(n)::bigint AS n FROM tally GROUP BY kind, bucket, a, b) tally"
 	case "seen":

@@ -27,6 +27,8 @@ func transferFrom(table string) string {
 			store.DedupeWindow.Milliseconds(), movedUpTo)
 	case "kv":
 		return "(SELECT * FROM kv WHERE key <> '" + transfer.MarkKey + "')"
+	case "audit":
+		return "(SELECT * FROM audit WHERE verb <> '" + transfer.CopyVerb + "')"
 	}
 	return table
 }

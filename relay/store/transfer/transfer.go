@@ -17,6 +17,9 @@ import (
 // MarkKey is the key that holds the mark of an unfinished copy in the target.
 const MarkKey = "copy/unfinished"
 
+// CopyVerb is the verb of the audit entries about copies. They are of the store that was copied into, and not copied.
+const CopyVerb = "copy"
+
 // Table is a table in the form that both engines have. Its times are in milliseconds since 1970.
 type Table struct {
 	Name    string
