@@ -73,6 +73,7 @@ func (t *turn) answer(w rules.Woken, s *store.Slot, get func(string) ([]byte, er
 		out.leaving = true
 		return store.Firing{Leave: true}, nil
 	}
+	out.ended = ends(&f, s.Key)
 	return f, nil
 }
 
@@ -100,6 +101,7 @@ func (t *turn) answered(fired *store.Fired) (Answer, error) {
 	if out.leaving {
 		return a, nil
 	}
+	t.armAgain(&out)
 	if out.resumed != nil {
 		t.goOn(out.resumed)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"qaserelay/relay/config"
@@ -36,6 +37,7 @@ type firedSlot struct {
 	results []rules.Result
 	count   int // of messages in a digest
 	moved   bool
+	ended   bool  // the slot is gone
 	gone    bool  // the event that it is about was deleted
 	err     error // why it was moved or set aside
 	leaving bool
@@ -84,7 +86,7 @@ func (t *turn) decide(i int, s *store.Slot, get func(string) ([]byte, error)) (s
 	}
 	name, ok := flow.Parse(s.Key)
 	if out.name = name; !ok || flow.Check(s.Value) != nil {
-		out.err = flow.ErrUnreadable
+		out.err, out.ended = flow.ErrUnreadable, true
 		return setAside(s, t.now), nil
 	}
 	removed := !t.waker.rules.knows(t.cfg.Rules, name)
@@ -106,6 +108,7 @@ func (t *turn) decide(i int, s *store.Slot, get func(string) ([]byte, error)) (s
 			err = f.Check(s)
 		}
 		if err == nil {
+			out.ended = ends(&f, s.Key)
 			return f, nil
 		}
 		var failed *readError
@@ -127,6 +130,19 @@ func (t *turn) leaveUntil(name flow.Name, due time.Time, unknown bool) (until ti
 		until = end
 	}
 	return until
+}
+
+// ends reports whether a slot is deleted.
+func ends(f *store.Firing, key string) bool {
+	return slices.ContainsFunc(f.Changes, func(c store.Change) bool { return c.Key == key && c.Value == nil })
+}
+
+// armAgain has a slot armed that the rules need without any event, if it has ended.
+func (t *turn) armAgain(out *firedSlot) {
+	if k := out.name.Kind; out.ended && (k == flow.Summary || k == flow.Feed) {
+		t.waker.rearm.Store(true)
+		t.waker.look()
+	}
 }
 
 // readError is a failure to read the state, which fails the turn.
@@ -260,6 +276,8 @@ func (t *turn) settle(woken store.Woken) {
 		out := t.fired[i]
 		if fired.Err != nil {
 			out.err = fired.Err
+		} else {
+			t.armAgain(&out)
 		}
 		switch {
 		case out.resumed != nil && out.err == nil:

@@ -56,6 +56,7 @@ type waker struct {
 	next  atomic.Int64 // when it looks again, in Unix milliseconds
 	ready readySlots
 
+	rearm              atomic.Bool    // a slot that the rules need without any event has ended
 	armedBy            *config.Config // the configuration whose slots were armed; of wakeAll only
 	lookedAt, lookedBy time.Time      // the last time that it looked, by the store and by the machine; of wakeAll only
 }
@@ -118,15 +119,18 @@ func (e *Engine) wakeAll(ctx context.Context) {
 	}
 }
 
-// armAll stores the slots that the rules need without any event, once for each configuration, unless they are there.
+// armAll stores the slots that the rules need without any event, unless they are there: once for each configuration, and
+// when such a slot has ended.
 func (e *Engine) armAll(ctx context.Context) {
 	cfg := e.Config()
-	if e.waker.rules.armed == nil || e.waker.armedBy == cfg {
+	again := e.waker.rearm.Swap(false)
+	if e.waker.rules.armed == nil || e.waker.armedBy == cfg && !again {
 		return
 	}
 	for _, c := range e.waker.rules.armed(cfg, e.Now(), e.DryRun) {
 		if _, err := e.Store.SwapSlot(ctx, nil, store.Change(c)); err != nil {
 			e.storeFailed(ctx, "arming slots", err)
+			e.waker.armedBy = nil
 			return
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"qaserelay/relay"
 	"qaserelay/relay/admin/desk/rulebook"
 	"qaserelay/relay/config"
@@ -58,9 +60,13 @@ type Options struct {
 
 // Desk answers queries and carries out actions. Its methods may be called from many goroutines.
 type Desk struct {
-	o    Options
-	book *rulebook.Book
+	o      Options
+	book   *rulebook.Book
+	listed *lru.Cache[string, string] // keys of slots that wait, by the ids under which they were listed
 }
+
+// maxKeptIDs is how many ids of what waits are kept, so that they are found again at once.
+const maxKeptIDs = 20_000
 
 // New returns a desk.
 func New(o Options) *Desk {
@@ -70,7 +76,11 @@ func New(o Options) *Desk {
 	if o.FilledFrom == nil {
 		o.FilledFrom = func() time.Time { return time.Time{} }
 	}
-	return &Desk{o, rulebook.New(o.Config)}
+	listed, err := lru.New[string, string](maxKeptIDs)
+	if err != nil {
+		panic(err) // the size is positive
+	}
+	return &Desk{o, rulebook.New(o.Config), listed}
 }
 
 // OpError is the error of an operation on the store.

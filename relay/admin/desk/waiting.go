@@ -76,6 +76,10 @@ type Ended struct {
 // ErrNotWaiting says that nothing that waits has an id.
 var ErrNotWaiting = errors.New("nothing that waits has this id; it may have been sent, or have ended")
 
+// ErrNotListed says that nothing with an id was found in a while among very many that wait.
+var ErrNotListed = fmt.Errorf("%w; very many wait, and not all were looked at: list them first (qase-relay waiting list), "+
+	"which makes their ids known", ErrNotWaiting)
+
 // maxMembers is how many messages of a digest are shown.
 const maxMembers = 100
 
@@ -105,6 +109,7 @@ func (d *Desk) Waiting(ctx context.Context, f WaitingFilter, limit int) (Waiting
 	page := WaitingPage{Waiting: []Waiting{}, Next: placeText(next)}
 	for i := range slots {
 		if w, ok := d.waitingOf(&slots[i]); ok && (f.Kind == "" || w.Kind == f.Kind) {
+			d.listed.Add(w.ID, slots[i].Key)
 			page.Waiting = append(page.Waiting, w)
 		}
 	}
@@ -212,9 +217,19 @@ func memberOf(it store.SlotItem) Member {
 	return m
 }
 
-// findWaiting returns the key of the slot with an id. It reads the values of digests alone, since the id of the others
-// follows from their key.
+// maxFinding is how long a slot is looked for among all that wait.
+const maxFinding = 2 * time.Second
+
+// findWaiting returns the key of the slot with an id: of one that was listed before, or else by looking through all for a
+// while. It reads the values of digests alone, since the id of the others follows from their key.
 func (d *Desk) findWaiting(ctx context.Context, id string) (key string, err error) {
+	if key, listed := d.listed.Get(id); listed {
+		slot, err := d.o.Store.OpenSlot(ctx, key, 0)
+		if o, ok := flow.ReadOpen(key, slot.Value, slot.Due); err == nil && ok && o.ID == id { // and not a later digest
+			return key, nil
+		}
+	}
+	end := time.Now().Add(maxFinding)
 	f := store.SlotFilter{Dry: d.o.Status().DryRun, Limit: MaxPage, Match: func(key string) bool {
 		name, ok := flow.Parse(key)
 		return ok && (name.Kind == flow.Digest || flow.ID(key) == id)
@@ -229,8 +244,11 @@ func (d *Desk) findWaiting(ctx context.Context, id string) (key string, err erro
 				return s.Key, nil
 			}
 		}
-		if f.After = next; next.Key == "" {
+		switch f.After = next; {
+		case next.Key == "":
 			return "", ErrNotWaiting
+		case time.Now().After(end):
+			return "", ErrNotListed
 		}
 	}
 }
