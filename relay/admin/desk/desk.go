@@ -60,9 +60,9 @@ type Options struct {
 
 // Desk answers queries and carries out actions. Its methods may be called from many goroutines.
 type Desk struct {
-	o      Options
-	book   *rulebook.Book
-	listed *lru.Cache[string, string] // keys of slots that wait, by the ids under which they were listed
+	o     Options
+	book  *rulebook.Book
+	slots *lru.Cache[string, string] // keys of slots that wait, by the ids under which they were listed
 }
 
 // maxKeptIDs is how many ids of what waits are kept, so that they are found again at once.
@@ -76,11 +76,11 @@ func New(o Options) *Desk {
 	if o.FilledFrom == nil {
 		o.FilledFrom = func() time.Time { return time.Time{} }
 	}
-	listed, err := lru.New[string, string](maxKeptIDs)
+	slots, err := lru.New[string, string](maxKeptIDs)
 	if err != nil {
 		panic(err) // the size is positive
 	}
-	return &Desk{o, rulebook.New(o.Config), listed}
+	return &Desk{o, rulebook.New(o.Config), slots}
 }
 
 // OpError is the error of an operation on the store.

@@ -109,7 +109,7 @@ func (d *Desk) Waiting(ctx context.Context, f WaitingFilter, limit int) (Waiting
 	page := WaitingPage{Waiting: []Waiting{}, Next: placeText(next)}
 	for i := range slots {
 		if w, ok := d.waitingOf(&slots[i]); ok && (f.Kind == "" || w.Kind == f.Kind) {
-			d.listed.Add(w.ID, slots[i].Key)
+			d.slots.Add(w.ID, slots[i].Key)
 			page.Waiting = append(page.Waiting, w)
 		}
 	}
@@ -223,7 +223,7 @@ const maxFinding = 2 * time.Second
 // findWaiting returns the key of the slot with an id: of one that was listed before, or else by looking through all for a
 // while. It reads the values of digests alone, since the id of the others follows from their key.
 func (d *Desk) findWaiting(ctx context.Context, id string) (key string, err error) {
-	if key, listed := d.listed.Get(id); listed {
+	if key, listed := d.slots.Get(id); listed {
 		slot, err := d.o.Store.OpenSlot(ctx, key, 0)
 		if o, ok := flow.ReadOpen(key, slot.Value, slot.Due); err == nil && ok && o.ID == id { // and not a later digest
 			return key, nil
