@@ -48,7 +48,7 @@ func New(o Options) (http.Handler, error) {
 		return nil, fmt.Errorf("reading the templates: %w", err)
 	}
 	c.frame, err = frame.New(frame.Options{Access: o.Access, State: c.state, Sections: sections(), Templates: pages,
-		Funcs: template.FuncMap{"count": count, "choices": choices}, URLs: o.URLs, Logger: o.Logger,
+		Funcs: template.FuncMap{"count": count, "choices": choices, "waitingKind": waitingKind}, URLs: o.URLs, Logger: o.Logger,
 		Stopping: o.Stopping})
 	if err != nil {
 		return nil, err
@@ -61,6 +61,8 @@ func New(o Options) (http.Handler, error) {
 func sections() []frame.Section {
 	return []frame.Section{
 		{Path: "events", Name: "Events", Key: "g e"},
+		{Path: "waiting", Name: "Waiting", Key: "g w"},
+		{Path: "silences", Name: "Silences", Key: "g s"},
 		{Path: "status", Name: "Status", Key: "g u"},
 	}
 }
@@ -72,6 +74,15 @@ func (c *Console) routes(f *frame.Frame) {
 	f.Get("/events", c.events)
 	f.Raw("/events.csv", c.eventsCSV)
 	f.Raw("/events.jsonl", c.eventsJSONL)
+	f.Get("/waiting", c.waiting)
+	f.Get("/waiting/{id}", c.waitingOne)
+	f.Post("/waiting/{id}/flush", c.flush)
+	f.Post("/waiting/{id}/drop", c.drop)
+	f.Get("/silences", c.silences)
+	f.Get("/silences/new", c.newSilence)
+	f.Post("/silences/new", c.addSilence)
+	f.Post("/silences/{id}/extend", c.extendSilence)
+	f.Post("/silences/{id}/expire", c.expireSilence)
 	f.Get("/status", c.status)
 }
 

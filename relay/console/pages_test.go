@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ func pages(ids map[string]string) map[string]string {
 	return map[string]string{
 		"events": "/events", "events-filtered": "/events?project=WEB&event=run.completed&state=delivered",
 		"events-none": "/events?project=NONE", "events-unknown": "/events?state=lost&nosuch=1",
+		"waiting": "/waiting", "waiting-none": "/waiting?kind=hold", "silences": "/silences", "silence-new": "/silences/new?project=WEB",
 		"status": "/status", "missing": "/nothing", "logout": "/logout",
 	}
 }
@@ -24,6 +26,9 @@ func TestEveryPageIsAccessible(t *testing.T) {
 	b.visit("/events")
 	b.axe("no events")
 	all := pages(g.story())
+	g.post(event("shared_step.created", 1, `"title":"Log in"`))
+	g.send("/silences/new", url.Values{"matchers": {"project=API\nrule=failed-run"}, "for": {"2h"}, "do": {"add"},
+		"comment": {"The staging environment is being repaired until the afternoon"}})
 	for _, l := range looks() {
 		b.show(l)
 		for name, path := range all {

@@ -38,6 +38,7 @@ rules:
   - {name: aborted-run, when: event_name == "run.aborted", notify: [refused]}
   - {name: new-defect, when: event_name == "defect.created", notify: [{notifier: refused, fallback: [ops]}, mail]}
   - {name: quiet, when: event_name == "case.created" && payload.id < 0, notify: [ops]}
+  - {name: steps, when: event_name == "shared_step.created", group: {wait: 1h}, notify: [ops]}
   - {name: broken, when: 'event_name == "case.updated" && payload.title.x.y == 1', notify: [ops]}
 `
 
