@@ -19,6 +19,8 @@ type DB struct {
 	Dialect
 	// Sending returns the deliveries that are being sent and pending in the table, or nil if none is.
 	Sending func() func(id store.ID) bool
+	// Waiting are the counts that wait in memory; nil is none.
+	Waiting *Gather
 }
 
 // Dialect is what the engines write in different ways.

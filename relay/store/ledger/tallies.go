@@ -25,6 +25,9 @@ func Bucket(kind string, minute bool, at time.Time) (string, int64) {
 
 // Tallies implements store.Tallies.
 func (db *DB) Tallies(ctx context.Context, f store.TallyFilter) ([]store.Tally, error) {
+	if err := db.flush(ctx); err != nil {
+		return nil, err
+	}
 	kind, from := Bucket(f.Kind, f.Minute, f.From)
 	_, until := Bucket(f.Kind, f.Minute, f.Until)
 	var w listing.Where
@@ -48,8 +51,19 @@ func (db *DB) Tallies(ctx context.Context, f store.TallyFilter) ([]store.Tally, 
 	return all, engine.Wrap(err, "reading tallies")
 }
 
+// flush writes what was counted and waits in memory, so that what is read is complete.
+func (db *DB) flush(ctx context.Context) error {
+	if db.Waiting == nil {
+		return nil
+	}
+	return engine.Wrap(db.Waiting.Flush(ctx), "writing tallies")
+}
+
 // Seen implements store.Tallies.
 func (db *DB) Seen(ctx context.Context, kind string) ([]store.Seen, error) {
+	if err := db.flush(ctx); err != nil {
+		return nil, err
+	}
 	q := query{"SELECT name, max(id) FROM seen WHERE kind = ? GROUP BY name ORDER BY name", []any{kind}}
 	all, err := list(ctx, db, q, func(r Row) store.Seen { return store.Seen{Kind: kind, Name: r.Text(0), ID: r.ID(1)} })
 	return all, engine.Wrap(err, "reading what was seen last")
@@ -98,6 +112,7 @@ func (db *DB) LastAttempts(ctx context.Context, notifier string, limit int) ([]s
 type Sums struct {
 	minutes, hours map[pair]int64
 	seen           map[pair]store.ID
+	last           store.ID // the newest event
 }
 
 // pair is a kind with A and B of a tally, or a kind with a name.
@@ -129,6 +144,7 @@ func (s *Sums) See(kind, name string, id store.ID) {
 
 // Event counts an event that is stored. Those that the relay has made, and replays, are no arrivals; their rules count.
 func (s *Sums) Event(ev *store.Event, o *store.Outline) {
+	s.last = max(s.last, ev.ID)
 	if ev.Kind == "" && ev.ReplayOf == 0 {
 		s.Add(store.TallyName, ev.Project, ev.Name)
 		s.See(store.SeenFeed, store.FeedName(ev.Source, ev.Project), ev.ID)
@@ -177,48 +193,22 @@ type TallyRow struct {
 	N      int64
 }
 
-// Rows returns the rows that are added at a time, sorted by their key.
-func (s *Sums) Rows(now time.Time) (rows []TallyRow) {
-	for minute, counts := range map[bool]map[pair]int64{true: s.minutes, false: s.hours} {
-		for at, n := range counts {
-			kind, bucket := Bucket(at.kind, minute, now)
-			rows = append(rows, TallyRow{kind, bucket, at.a, at.b, n})
-		}
-	}
-	slices.SortFunc(rows, compareRows)
-	return rows
-}
-
 func compareRows(x, y TallyRow) int {
 	return cmp.Or(strings.Compare(x.Kind, y.Kind), cmp.Compare(x.Bucket, y.Bucket), strings.Compare(x.A, y.A),
 		strings.Compare(x.B, y.B))
 }
 
 // SeenRows returns what was seen, sorted by kind and name.
-func (s *Sums) SeenRows() (rows []store.Seen) {
-	for at, id := range s.seen {
-		rows = append(rows, store.Seen{Kind: at.kind, Name: at.a, ID: id})
-	}
-	slices.SortFunc(rows, func(x, y store.Seen) int {
-		return cmp.Or(strings.Compare(x.Kind, y.Kind), strings.Compare(x.Name, y.Name))
-	})
-	return rows
-}
+func (s *Sums) SeenRows() []store.Seen { return seenRows(s.seen) }
 
 // RowsOf returns the rows of tallies, sorted by their key, each once.
 func RowsOf(list []store.Tally) []TallyRow {
-	sum := map[TallyRow]int64{}
+	sum := map[place]int64{}
 	for _, t := range list {
 		kind, bucket := Bucket(t.Kind, t.Minute, t.At)
-		sum[TallyRow{Kind: kind, Bucket: bucket, A: t.A, B: t.B}] += t.N
+		sum[place{pair{kind, t.A, t.B}, bucket}] += t.N
 	}
-	rows := make([]TallyRow, 0, len(sum))
-	for r, n := range sum {
-		r.N = n
-		rows = append(rows, r)
-	}
-	slices.SortFunc(rows, compareRows)
-	return rows
+	return rowsOf(sum)
 }
 
 // Old says which tallies are deleted: those of a kind before a bucket.
@@ -236,4 +226,17 @@ func OldTallies(now time.Time) (list []Old) {
 		}
 	}
 	return list
+}
+
+// Recount counts the events behind one that a process has stored and not counted, because it was killed.
+func (db *DB) Recount(ctx context.Context, after store.ID) error {
+	const q = `SELECT id, source, name, project, kind, replay_of, outcome, rules FROM outlines WHERE id > ? ORDER BY id`
+	return db.Query(ctx, q, []any{after}, func(r Row) error {
+		var one Sums
+		ev := &store.Event{ID: r.ID(0), Source: r.Text(1), Name: r.Text(2), Project: r.Text(3), Kind: r.Text(4),
+			ReplayOf: r.ID(5)}
+		one.Event(ev, &store.Outline{Outcome: r.Text(6), Rules: store.ParseRules(r.Text(7))})
+		db.Waiting.Add(&one, ev.ID.Time())
+		return nil
+	})
 }

@@ -177,7 +177,7 @@ func (t *tx) record(done []*store.Outcome) (ended map[store.ID]bool) {
 		return err
 	})
 	t.addLoad(sum)
-	t.before = append(t.before, func() { t.countOutcomes(done, &recorded) })
+	t.after = append(t.after, func(bool) { t.countOutcomes(done, &recorded) })
 	return ended
 }
 
@@ -356,16 +356,20 @@ func (t *tx) change(c *change) {
 	var notifiers []string
 	var found []int64
 	scan := func(row pgx.Row) error { return row.Scan(&c.n, &sum.deliveries, &sum.bytes, &notifiers, &found) }
-	t.before = append(t.before, func() {
+	t.after = append(t.after, func(bool) {
 		for i, n := range notifiers {
 			if c.cancel {
 				t.sums.AddN(store.TallyDelivery, n, string(store.Cancelled), found[i])
 			}
 		}
-		if c.n > 0 {
-			t.audit(c.note)
-		}
 	})
+	if c.note != nil {
+		t.before = append(t.before, func() {
+			if c.n > 0 {
+				t.audit(c.note)
+			}
+		})
+	}
 	args := []any{ids, t.now, t.store.self.node.Load(), t.slot}
 	if c.cancel {
 		t.queue(cancelDeliveries, append(args, clean(c.why))...).QueryRow(scan)

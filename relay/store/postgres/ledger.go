@@ -14,6 +14,9 @@ import (
 // ledger returns what reads outlines, audit entries and tallies.
 func (s *Store) ledger() *ledger.DB {
 	return &ledger.DB{
+		Waiting: &ledger.Gather{Write: func(ctx context.Context, b ledger.Batch) error {
+			return s.transact(ctx, func(t *tx) { t.addTallies(b.Tallies, b.Seen) })
+		}},
 		Query: func(ctx context.Context, query string, args []any, each func(ledger.Row) error) error {
 			return s.list(ctx, ledger.Numbered(query), args, func(rows pgx.Rows) error {
 				values, err := rows.Values()
@@ -59,7 +62,7 @@ func (t *tx) decideStored(id store.ID, plan *store.Plan) {
 	t.queue("UPDATE events SET decisions = $2, facts = $3 WHERE id = $1", int64(id), plan.Decisions, plan.Facts)
 	t.queueRows(func(rows pgx.Rows) error { return rows.Scan(&project) }, outline, int64(id), clean(o.Subject), o.Outcome,
 		clean(o.RulesText()))
-	t.before = append(t.before, func() {
+	t.after = append(t.after, func(bool) {
 		if o.Outcome != store.OutcomeWaiting && o.Outcome != "" {
 			t.sums.Add(store.TallyEvent, project, o.Outcome)
 			t.sums.Rules(id, o)
@@ -89,9 +92,8 @@ func (t *tx) countOutcomes(done []*store.Outcome, r *recordedRows) {
 	}
 }
 
-// saveSums queues what the transaction has counted.
-func (t *tx) saveSums() { t.addTallies(t.sums.Rows(time.UnixMilli(t.now)), t.sums.SeenRows()) }
-
+// addTallies queues rows to be added to tallies, and what was seen. They are those of this relay, which has one writer of
+// them at a time in most cases, so relays do not wait for each other.
 func (t *tx) addTallies(tallies []ledger.TallyRow, seen []store.Seen) {
 	node := t.store.self.node.Load()
 	if len(tallies) > 0 {

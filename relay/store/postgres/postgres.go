@@ -148,12 +148,15 @@ func (s *Store) stopWriters() {
 }
 
 func (s *Store) shutdown() error {
-	s.closed.Store(true)
-	s.stopWriters()
-	s.quit()
-	s.background.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), engine.ReadTimeout)
 	defer cancel()
+	s.stopWriters()
+	if err := s.Waiting.Stop(ctx); err != nil {
+		s.log.Warn("last counts not written", "error", err)
+	}
+	s.closed.Store(true)
+	s.quit()
+	s.background.Wait()
 	err := s.unregister(ctx)
 	s.pool.Close()
 	return engine.Wrap(err, "leaving the store")
@@ -233,6 +236,7 @@ func clean(s string) string {
 func OpenReader(ctx context.Context, url string) (_ store.ReadCloser, err error) {
 	s := &Store{local: store.Clock(), log: slog.New(slog.DiscardHandler)}
 	s.DB = s.ledger()
+	s.Waiting = nil
 	if s.pool, err = session.NewPool(ctx, url, true); err != nil {
 		return nil, err
 	}

@@ -173,7 +173,6 @@ func (t *tx) commit() error {
 			f()
 		}
 	}
-	t.saveSums()
 	t.queue("COMMIT")
 	t.sent = true
 	err := t.send()
@@ -188,6 +187,9 @@ func (t *tx) commit() error {
 func (t *tx) end() {
 	for _, f := range t.after {
 		f(t.ended)
+	}
+	if t.ended {
+		t.store.Waiting.Add(&t.sums, time.UnixMilli(t.now))
 	}
 	for notifier := range t.woken {
 		if t.ended {

@@ -15,6 +15,7 @@ import (
 // ledger returns what reads outlines, audit entries and tallies.
 func (s *Store) ledger() *ledger.DB {
 	return &ledger.DB{
+		Waiting: &ledger.Gather{Write: s.writeTallies},
 		Query: func(ctx context.Context, query string, args []any, each func(ledger.Row) error) error {
 			return s.readers.read(ctx, func(ctx context.Context, c *conn.Conn) error {
 				var row ledger.Row
@@ -39,9 +40,38 @@ func (s *Store) ledger() *ledger.DB {
 	}
 }
 
-// saveSums writes what the transaction has counted.
-func (t *tx) saveSums() error {
-	return t.addTallies(t.sums.Rows(time.UnixMilli(t.now)), t.sums.SeenRows())
+// talliedUpTo is the mark of the event up to which all are counted in the table tally.
+const talliedUpTo = "tallied"
+
+// writeTallies writes what commits have counted.
+func (s *Store) writeTallies(ctx context.Context, b ledger.Batch) error {
+	return s.writer.Do(ctx, len(b.Tallies), &op{run: func(t *tx) error {
+		if err := t.addTallies(b.Tallies, b.Seen); err != nil || b.Last == 0 {
+			return err
+		}
+		return t.mark(talliedUpTo, int64(b.Last))
+	}})
+}
+
+// recount counts the events that the last process has stored and not counted. The writer does not run yet.
+func (s *Store) recount(c *conn.Conn) {
+	last, known := store.ID(0), false
+	err := c.Each("SELECT value FROM marks WHERE name = ?", []any{talliedUpTo}, func(r conn.Row) { last, known = r.ID(0), true })
+	if err == nil && known {
+		err = s.Recount(context.Background(), last)
+	}
+	if err != nil {
+		s.log.Warn("last events not counted", "error", err)
+	}
+}
+
+// stopCounting writes what was counted last. It is no reason to fail if that does not work.
+func (s *Store) stopCounting() {
+	ctx, cancel := context.WithTimeout(context.Background(), engine.ReadTimeout)
+	defer cancel()
+	if err := s.Waiting.Stop(ctx); err != nil {
+		s.log.Warn("last counts not written", "error", err)
+	}
 }
 
 func (t *tx) addTallies(tallies []ledger.TallyRow, seen []store.Seen) error {

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -86,7 +87,7 @@ func pagesFree(t *testing.T, s *Store) int64 {
 // pragmaValue reads a number of the database as the last commit left it.
 func pragmaValue(t *testing.T, s *Store, name string) (n int64) {
 	t.Helper()
-	if err := s.list(t.Context(), "PRAGMA "+name, nil, func(r conn.Row) { n = r.Int(0) }); err != nil {
+	if err := s.list(context.Background(), "PRAGMA "+name, nil, func(r conn.Row) { n = r.Int(0) }); err != nil {
 		t.Fatal(err)
 	}
 	return n

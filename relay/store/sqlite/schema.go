@@ -179,6 +179,7 @@ DROP INDEX events_list;
 INSERT INTO kv (key, value, expires_at)
 	SELECT '` + ledger.FillKey + `', CAST('{"before":' || (last + 1) || '}' AS BLOB), 9223372036854775807
 	FROM (SELECT max(id) AS last FROM events) WHERE last IS NOT NULL;
+INSERT INTO marks (name, value) SELECT 'tallied', coalesce(max(id), 0) FROM events;
 CREATE TABLE audit (
 	id      INTEGER PRIMARY KEY,
 	at      INTEGER NOT NULL,

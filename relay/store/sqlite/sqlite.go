@@ -109,11 +109,13 @@ func (s *Store) start() (err error) {
 	}
 	s.readers = newReaders(s.connectReader)
 	s.DB = s.ledger()
+	s.writer.counted = s.Waiting.Add
 	s.checkpoints = newCheckpointer(forLog, s.writer, s.log)
 	s.writer.ended = s.checkpoints.count
 	if err := s.startWatch(forLog); err != nil {
 		return errors.Join(err, forLog.Close(), c.Close())
 	}
+	s.recount(c)
 	s.writer.Start()
 	go s.checkpoints.loop()
 	return nil
@@ -169,6 +171,7 @@ func (s *Store) startWith(c *conn.Conn) (forLog *conn.Conn, err error) {
 
 // shutdown closes the writer's connection last, which takes the log into the file and removes it.
 func (s *Store) shutdown() error {
+	s.stopCounting()
 	s.writer.Stop()
 	s.watch.Stop()
 	errs := []error{s.checkpoints.stop(), s.readers.close()}
@@ -240,6 +243,7 @@ func OpenReader(path string) (_ store.ReadCloser, err error) {
 	}
 	s := &Store{Path: path, now: store.Clock(), readers: newReaders(open), leases: newLeases()}
 	s.DB = s.ledger()
+	s.Waiting = nil
 	s.counts, err = loadCounts(c)
 	s.close = s.readers.close
 	if err = errors.Join(err, c.Close()); err != nil {

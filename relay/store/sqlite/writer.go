@@ -31,6 +31,7 @@ type writer struct {
 	into  inserts
 	// auditIDs makes the ids of audit entries.
 	auditIDs *store.IDs
+	counted  func(s *ledger.Sums, now time.Time) // takes what a transaction has counted
 
 	// As committed. Only the writer changes them.
 	leases *leases
@@ -86,6 +87,7 @@ func (w *writer) transact(group []*op) error {
 	w.leases.commit(t)
 	w.dedupe.commit(t)
 	w.counts.commit(t.counted)
+	w.counted(&t.sums, time.UnixMilli(t.now))
 	if t.beats {
 		w.beatAt = t.now
 	}
@@ -176,9 +178,6 @@ func (t *tx) save() error {
 		return err
 	}
 	if err := t.saveCounts(); err != nil {
-		return err
-	}
-	if err := t.saveSums(); err != nil {
 		return err
 	}
 	if t.beats {
