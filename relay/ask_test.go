@@ -98,3 +98,26 @@ func TestWhatWaitsIsSentOrDroppedOnRequest(t *testing.T) {
 		t.Errorf("left are %v", left)
 	}
 }
+
+// TestAnIDThatWasListedLeadsToNothingElse has a digest under the key of an earlier one, whose id was listed.
+func TestAnIDThatWasListedLeadsToNothingElse(t *testing.T) {
+	r := receive(t, nil)
+	m := start(t, t.TempDir(), waitingRules(r.url))
+	m.post(t, body(1, "Run 1"))
+	first := waitingIDs(t, m)["digest"]
+	if status, done := m.ask(t, "/api/v1/waiting/"+first+"/drop", ""); status != 200 {
+		t.Fatalf("%d %v", status, done)
+	}
+	m.post(t, body(2, "Run 2"))
+	second := waitingIDs(t, m)["digest"]
+	for _, id := range []string{first, "0123456789abcdef"} {
+		for _, verb := range []string{"flush", "drop"} {
+			if status, done := m.ask(t, "/api/v1/waiting/"+id+"/"+verb, ""); status != 404 {
+				t.Errorf("%s of %s: %d %v", verb, id, status, done)
+			}
+		}
+	}
+	if left := waitingIDs(t, m)["digest"]; left != second || first == second {
+		t.Errorf("left is %s, first was %s, then %s", left, first, second)
+	}
+}

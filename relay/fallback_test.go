@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"qaserelay/notifiers"
 	"qaserelay/relay/dispatch/dispatchtest"
@@ -52,6 +53,8 @@ func TestEachOfSeveralPeopleHasAFallback(t *testing.T) {
 			return d
 		}
 		r.accept(t, "7", "t")
+		synctest.Wait()
+		time.Sleep(time.Second) // outcomes are written in batches
 		synctest.Wait()
 		slices.Sort(told.lines)
 		if got, want := strings.Join(told.lines, " "), `a:t: b:t:{"dm":"ana"} b:t:{"dm":"bo"} c:t:`; got != want {
