@@ -162,3 +162,25 @@ func Compact(lines []markup.Line) []markup.Line {
 	}
 	return kept
 }
+
+// NameMentions replaces the ids of mentions with the names that name returns, as Slack does. An id without a name stays.
+func (l *Layout) NameMentions(name func(id string) string) {
+	nameMentions(l.Top, name)
+	nameMentions(l.Lines, name)
+}
+
+func nameMentions(lines []markup.Line, name func(id string) string) {
+	for _, l := range lines {
+		for _, cell := range l.Cells {
+			nameMentions(cell, name)
+		}
+		for i, r := range l.Runs {
+			if !r.Mention {
+				continue
+			}
+			if n := name(strings.TrimPrefix(r.Text, "@")); n != "" {
+				l.Runs[i].Text = "@" + n
+			}
+		}
+	}
+}

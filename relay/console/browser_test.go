@@ -261,7 +261,8 @@ func (b *tab) axe(where string) {
 		_, err = chromedp.Run(ctx, chromedp.Evaluate[any](script+"; true", chromedp.EvalIgnoreExceptions))
 		return v, err
 	})
-	result := eval[json.RawMessage](b, `axe.run(document, {resultTypes: ["violations", "incomplete"]}).then((r) =>
+	result := eval[json.RawMessage](b, `axe.run(document, {resultTypes: ["violations", "incomplete"], iframes: false,
+		rules: {"frame-tested": {enabled: false}} /* frames of emails run no script, so axe cannot look into them */}).then((r) =>
 		[...r.violations, ...r.incomplete].flatMap((v) => v.nodes.map((n) => v.id + ": " + n.target + ": " + n.failureSummary + " " + n.html)))`)
 	var found []string
 	if err := json.Unmarshal(result, &found); err != nil {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"path"
 	"strings"
 
 	"github.com/gorilla/mux"
@@ -48,13 +49,24 @@ func New(o Options) (http.Handler, error) {
 		return nil, fmt.Errorf("reading the templates: %w", err)
 	}
 	c.frame, err = frame.New(frame.Options{Access: o.Access, State: c.state, Sections: sections(), Templates: pages,
-		Funcs: template.FuncMap{"count": count, "choices": choices, "waitingKind": waitingKind}, URLs: o.URLs, Logger: o.Logger,
-		Stopping: o.Stopping})
+		Funcs: functions(), URLs: o.URLs, Logger: o.Logger, Stopping: o.Stopping})
 	if err != nil {
 		return nil, err
 	}
 	c.routes(c.frame)
 	return c.frame.Handler(), nil
+}
+
+// functions are those of the templates.
+func functions() template.FuncMap {
+	return template.FuncMap{
+		"base":        path.Base,
+		"choices":     choices,
+		"count":       count,
+		"outcome":     outcomeText,
+		"size":        sizeText,
+		"waitingKind": waitingKind,
+	}
 }
 
 // sections are the entries of the navigation.
@@ -83,6 +95,13 @@ func (c *Console) routes(f *frame.Frame) {
 	f.Post("/silences/new", c.addSilence)
 	f.Post("/silences/{id}/extend", c.extendSilence)
 	f.Post("/silences/{id}/expire", c.expireSilence)
+	f.Get("/events/{id}", c.event)
+	f.Raw("/events/{id}/as/{form}", c.copyAs)
+	f.Get("/events/{id}/replay", c.replayForm)
+	f.Post("/events/{id}/replay", c.replay)
+	f.Raw("/deliveries/{id}/mail", c.mailPage)
+	f.Post("/deliveries/{id}/retry", c.deliveryAction(c.o.Desk.Retry))
+	f.Post("/deliveries/{id}/cancel", c.deliveryAction(c.o.Desk.Cancel))
 	f.Get("/status", c.status)
 }
 

@@ -11,6 +11,7 @@ import (
 	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/console/frame"
 	"qaserelay/relay/store"
+	"qaserelay/rules"
 	"qaserelay/rules/catalog"
 )
 
@@ -19,7 +20,7 @@ const pageSize = 50
 
 // eventQuery is the filter of the list of events, as its URL has it.
 type eventQuery struct {
-	Project, Event, Source, Rule, Notifier, State, Since, Until string
+	Project, Event, Source, Rule, Notifier, Outcome, State, Since, Until string
 
 	before, after store.ID
 	filter        desk.EventFilter
@@ -31,12 +32,16 @@ type eventQuery struct {
 func parseEvents(v url.Values) eventQuery {
 	text := func(name string) string { return strings.TrimSpace(v.Get(name)) }
 	q := eventQuery{Project: text("project"), Event: text("event"), Source: text("source"), Rule: text("rule"),
-		Notifier: text("notifier"), State: text("state"), Since: text("since"), Until: text("until")}
+		Notifier: text("notifier"), Outcome: text("outcome"), State: text("state"), Since: text("since"), Until: text("until")}
 	q.filter = desk.EventFilter{Source: q.Source, DeliveryFilter: store.DeliveryFilter{Project: q.Project,
 		EventName: q.Event, Rule: q.Rule, Notifier: q.Notifier}}
 	state, err := desk.ParseState(q.State)
 	if q.note(err); err == nil {
 		q.filter.State = state
+	}
+	outcome, err := desk.ParseOutcome(q.Outcome)
+	if q.note(err); err == nil {
+		q.filter.Outcome = outcome
 	}
 	q.before, q.after = q.cursor("before", v), q.cursor("after", v)
 	within := desk.Range{Before: q.before, After: q.after, OldestFirst: q.after != 0}
@@ -60,7 +65,8 @@ func parseEvents(v url.Values) eventQuery {
 
 // eventParameters are the parameters of the list of events.
 func eventParameters() []string {
-	return []string{"project", "event", "source", "rule", "notifier", "state", "since", "until", "before", "after"}
+	return []string{"project", "event", "source", "rule", "notifier", "outcome", "state", "since", "until", "before",
+		"after"}
 }
 
 func (q *eventQuery) note(err error) {
@@ -87,7 +93,7 @@ func (q eventQuery) Filtered() bool { return len(q.values()) > 0 }
 func (q eventQuery) values() url.Values {
 	v := url.Values{}
 	for name, value := range map[string]string{"project": q.Project, "event": q.Event, "source": q.Source, "rule": q.Rule,
-		"notifier": q.Notifier, "state": q.State, "since": q.Since, "until": q.Until} {
+		"notifier": q.Notifier, "outcome": q.Outcome, "state": q.State, "since": q.Since, "until": q.Until} {
 		if value != "" {
 			v.Set(name, value)
 		}
@@ -114,7 +120,7 @@ func (q eventQuery) Query() string { return q.With("", "") }
 func (q eventQuery) Words() string {
 	var words []string
 	for _, one := range [][2]string{{"project", q.Project}, {"event", q.Event}, {"source", q.Source}, {"rule", q.Rule},
-		{"notifier", q.Notifier}, {"state", q.State}, {"since", q.Since}, {"until", q.Until}} {
+		{"notifier", q.Notifier}, {"outcome", q.Outcome}, {"state", q.State}, {"since", q.Since}, {"until", q.Until}} {
 		if one[1] != "" {
 			words = append(words, one[0]+" "+one[1])
 		}
@@ -135,7 +141,7 @@ type eventList struct {
 
 // eventChoices are the values that the filters offer.
 type eventChoices struct {
-	Events, Rules, Notifiers, States []string
+	Events, Rules, Notifiers, Outcomes, States []string
 }
 
 func (c *Console) events(r *http.Request) (*frame.View, error) {
@@ -165,27 +171,53 @@ type eventRow struct {
 // states is what became of an event.
 type states struct {
 	Delivered, Dead, Unfinished, DryRun, Cancelled int
-	Held, Failed                                   string
-	Nothing                                        bool
+	NextAt                                         time.Time // when the first unfinished one is due, if that is known
+	Held                                           []string  // why messages were held back
+	Failed                                         int       // rules that failed
+	Nothing                                        bool      // no rule matched
 }
 
 func rowOf(e desk.Event) eventRow {
-	return eventRow{ID: e.ID, Event: e.Event, Project: e.Project, ReceivedAt: e.ReceivedAt, ReplayOf: e.ReplayOf,
-		Rules: e.Matched, states: statesOf(e)}
+	return eventRow{ID: e.ID, Event: e.Event, Project: e.Project, Subject: e.Subject, ReceivedAt: e.ReceivedAt,
+		ReplayOf: e.ReplayOf, Rules: e.Matched, states: statesOf(e)}
 }
 
 func statesOf(e desk.Event) states {
 	s := states{Delivered: e.States[store.Delivered], Dead: e.States[store.Dead], DryRun: e.DryRun,
 		Unfinished: e.States[store.Pending] + e.States[store.Sending], Cancelled: e.States[store.Cancelled] - e.DryRun}
-	switch {
-	case e.State == "waiting":
-		s.Held = "waits to be decided"
-	case len(e.States) == 0 && len(e.Matched) > 0:
-		s.Held = "held back"
-	case len(e.Matched) == 0:
-		s.Nothing = true
+	if e.NextAt != nil {
+		s.NextAt = *e.NextAt
 	}
+	for _, r := range e.Results {
+		switch rules.Outcome(r.Outcome) {
+		case rules.Matched, rules.NotMatched:
+		case rules.Failed:
+			s.Failed++
+		default:
+			if text := outcomeText(r.Outcome); !slices.Contains(s.Held, text) {
+				s.Held = append(s.Held, text)
+			}
+		}
+	}
+	if e.State == "waiting" && len(s.Held) == 0 {
+		s.Held = []string{"waits to be decided"}
+	}
+	s.Nothing = len(e.Matched)+len(s.Held)+s.Failed == 0
 	return s
+}
+
+// outcomeText returns the outcome of a rule in words.
+func outcomeText(outcome string) string {
+	words := map[rules.Outcome]string{
+		rules.NoRecipients: "no recipient", rules.NotMatched: "did not match", rules.Failed: "failed",
+		rules.Stopped: "stopped by an earlier rule", rules.Held: "throttled", rules.Grouped: "in a digest",
+		rules.Deferred: "held until its hours", rules.Muted: "dropped outside its hours", rules.Silenced: "silenced",
+		rules.Waiting: "waits for a later event", rules.Done: "done already", rules.Awaiting: "waits for the failed tests",
+		rules.Postponed: "postponed by a silence", rules.Dropped: "dropped by a person"}
+	if text, known := words[rules.Outcome(outcome)]; known {
+		return text
+	}
+	return strings.ReplaceAll(outcome, "_", " ")
 }
 
 // turn puts the newest row first, and adds the pages beside this one. next is the cursor that the desk returned.
@@ -212,7 +244,7 @@ func (l *eventList) turn(next string) {
 }
 
 func (c *Console) eventChoices() eventChoices {
-	st, ch := c.o.Desk.Status(), eventChoices{}
+	st, ch := c.o.Desk.Status(), eventChoices{Outcomes: desk.Outcomes()}
 	for _, state := range store.States() {
 		ch.States = append(ch.States, string(state))
 	}
@@ -252,11 +284,11 @@ func (c *Console) eachEvent(ctx context.Context, q eventQuery, yield func(desk.E
 }
 
 func (c *Console) eventsCSV(w http.ResponseWriter, r *http.Request) error {
-	out := newExport(w, "events.csv", "id", "received_at", "source", "project", "event", "rules", "delivered", "unfinished",
-		"dead", "cancelled")
+	out := newExport(w, "events.csv", "id", "received_at", "source", "project", "event", "subject", "outcome", "rules",
+		"delivered", "unfinished", "dead", "cancelled")
 	return out.end(c.eachEvent(r.Context(), parseEvents(r.URL.Query()), func(e desk.Event) error {
-		return out.row(e.ID, e.ReceivedAt.UTC().Format(time.RFC3339Nano), e.Source, e.Project, e.Event,
-			strings.Join(e.Matched, " "), out.number(e.States[store.Delivered]),
+		return out.row(e.ID, e.ReceivedAt.UTC().Format(time.RFC3339Nano), e.Source, e.Project, e.Event, e.Subject,
+			e.Outcome, strings.Join(e.Matched, " "), out.number(e.States[store.Delivered]),
 			out.number(e.States[store.Pending]+e.States[store.Sending]), out.number(e.States[store.Dead]),
 			out.number(e.States[store.Cancelled]))
 	}))

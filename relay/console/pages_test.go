@@ -14,6 +14,8 @@ func pages(ids map[string]string) map[string]string {
 		"events": "/events", "events-filtered": "/events?project=WEB&event=run.completed&state=delivered",
 		"events-none": "/events?project=NONE", "events-unknown": "/events?state=lost&nosuch=1",
 		"waiting": "/waiting", "waiting-none": "/waiting?kind=hold", "silences": "/silences", "silence-new": "/silences/new?project=WEB",
+		"event": "/events/" + ids["completed"], "event-defect": "/events/" + ids["defect"], "event-broken": "/events/" + ids["broken"],
+		"replay": "/events/" + ids["completed"] + "/replay",
 		"status": "/status", "missing": "/nothing", "logout": "/logout",
 	}
 }

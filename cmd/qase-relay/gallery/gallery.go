@@ -12,7 +12,6 @@ import (
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/builtin"
-	"qaserelay/notifiers/markup"
 	"qaserelay/notifiers/preview"
 	"qaserelay/relay"
 	"qaserelay/rules"
@@ -88,26 +87,11 @@ func (g *Gallery) drawWith(n notifiers.Notifier, notifier string, m *notifiers.M
 	if err != nil {
 		return err
 	}
-	g.nameMentions(p.Top)
-	g.nameMentions(p.Lines)
+	p.NameMentions(g.rules.SlackName)
 	g.out.PrintPreview(p)
 	html, err := p.HTML()
 	g.pages = append(g.pages, page{Rule: m.Rule, Notifier: notifier, Layout: p, HTML: html})
 	return err
-}
-
-// nameMentions replaces the ids of mentions with names, as Slack does.
-func (g *Gallery) nameMentions(lines []markup.Line) {
-	for _, l := range lines {
-		for _, cell := range l.Cells {
-			g.nameMentions(cell)
-		}
-		for i, r := range l.Runs {
-			if name := g.rules.SlackName(strings.TrimPrefix(r.Text, "@")); r.Mention && name != "" {
-				l.Runs[i].Text = "@" + name
-			}
-		}
-	}
 }
 
 func (g *Gallery) printNote(text string) {

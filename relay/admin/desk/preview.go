@@ -47,7 +47,7 @@ func (d *Desk) PreviewSilence(ctx context.Context, spec SilenceSpec, last time.D
 	if err != nil {
 		return SilencePreview{}, err
 	}
-	p := &preview{desk: d, silence: s, scopes: map[store.ID]*rules.SilenceScope{}}
+	p := &silencePreview{desk: d, silence: s, scopes: map[store.ID]*rules.SilenceScope{}}
 	p.Since, p.Complete, p.Messages = d.o.Store.Now().Add(-last), true, []SilencedMessage{}
 	p.Warnings = d.withWarnings(s).Warnings
 	f := store.DeliveryFilter{After: store.FirstID(p.Since) - 1, Limit: MaxPage}
@@ -70,15 +70,15 @@ func (d *Desk) PreviewSilence(ctx context.Context, spec SilenceSpec, last time.D
 	}
 }
 
-// preview is one look at the messages of some time.
-type preview struct {
+// silencePreview is one look at the messages of some time.
+type silencePreview struct {
 	SilencePreview
 	desk    *Desk
 	silence *silence.Silence
 	scopes  map[store.ID]*rules.SilenceScope // of events
 }
 
-func (p *preview) examine(ctx context.Context, d *store.Delivery) error {
+func (p *silencePreview) examine(ctx context.Context, d *store.Delivery) error {
 	p.Examined++
 	scope, err := p.scopeOf(ctx, d)
 	if err != nil {
@@ -111,7 +111,7 @@ func levelOf(d *store.Delivery) string {
 
 // scopeOf returns what silences see of the event of a delivery. Of an event that the relay has made, that is what the
 // delivery says.
-func (p *preview) scopeOf(ctx context.Context, d *store.Delivery) (*rules.SilenceScope, error) {
+func (p *silencePreview) scopeOf(ctx context.Context, d *store.Delivery) (*rules.SilenceScope, error) {
 	if known := p.scopes[d.EventID]; known != nil {
 		return known, nil
 	}

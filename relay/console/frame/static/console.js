@@ -169,6 +169,8 @@
     if (e.defaultPrevented || e.button || e.ctrlKey || e.metaKey || e.shiftKey || e.altKey) return;
     const copy = e.target.closest("[data-copy]");
     if (copy) return copyFrom(copy);
+    const source = e.target.closest("a[data-copy-from]");
+    if (source) { e.preventDefault(); return void copyAnswer(source); }
     if (e.target.closest("[data-keys]")) return help();
     const link = e.target.closest("a[data-go]");
     if (link && link.origin === location.origin) { e.preventDefault(); go(link.href); return; }
@@ -205,6 +207,17 @@
       getSelection().addRange(range);
       say("Press Ctrl+C to copy what is selected");
     }
+  }
+
+  // copyAnswer copies what a link leads to. Where that is not allowed, the link is followed.
+  async function copyAnswer(link) {
+    try {
+      const answer = await fetch(link.href);
+      if (!answer.ok) throw new Error(answer.statusText);
+      await navigator.clipboard.writeText(await answer.text());
+      say("Copied: " + link.textContent);
+      link.closest("details")?.removeAttribute("open");
+    } catch { location.href = link.href; }
   }
 
   // --- Keys: an element with data-key="g e" is clicked, or focused if it is a field ---

@@ -1,0 +1,70 @@
+package console
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"qaserelay/relay/admin/desk"
+	"qaserelay/relay/console/frame"
+	"qaserelay/relay/console/payload"
+)
+
+// copyAs answers with an event as text that one pastes elsewhere: its JSON, a command that posts it, one that explains
+// it, or a test of the rules.
+func (c *Console) copyAs(w http.ResponseWriter, r *http.Request) error {
+	id, err := idOf(r)
+	if err != nil {
+		return err
+	}
+	e, err := c.o.Desk.Event(r.Context(), id)
+	if err != nil {
+		return c.problem(err)
+	}
+	text, err := c.copyText(mux.Vars(r)["form"], &e)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = io.WriteString(w, text) // a client that is gone needs no answer
+	return nil
+}
+
+func (c *Console) copyText(form string, e *desk.Event) (string, error) {
+	switch form {
+	case "json":
+		return string(e.Body) + "\n", nil
+	case "curl":
+		return fmt.Sprintf("curl -sS \"$RELAY/webhooks/%s\" -H \"X-Qase-Secret: $QASE_SECRET\" "+
+			"-H 'Content-Type: application/json' --data-binary %s\n", e.Source, shellQuoted(string(e.Body))), nil
+	case "explain":
+		return "qase-relay explain --id " + e.ID + "\n", nil
+	case "test":
+		return testText(e)
+	}
+	return "", &frame.Problem{Status: http.StatusNotFound, Title: "Not found", Text: "There is no such form of an event."}
+}
+
+// testText returns a test that expects the messages that the event made.
+func testText(e *desk.Event) (string, error) {
+	t := payload.Test{Name: e.Event + " of " + e.Project + ", as it came in " + e.ID, Source: e.Source,
+		At: e.ReceivedAt.UTC().Format(time.RFC3339), Body: e.Body}
+	for _, d := range e.Deliveries {
+		if d.FallbackFor == "" {
+			t.Expect = append(t.Expect, payload.Message{Rule: d.Rule, Notifier: d.Notifier})
+		}
+	}
+	text, err := t.YAML()
+	if err != nil {
+		return "", &frame.Problem{Status: http.StatusConflict, Title: "Not possible", Text: err.Error()}
+	}
+	return text, nil
+}
+
+// shellQuoted returns a text as one word for a shell.
+func shellQuoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
