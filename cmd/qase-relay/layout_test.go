@@ -117,6 +117,8 @@ func mayImport() map[string][]string {
 			"relay/store/ledger", "relay/store/listing", "relay/store/postgres/session", "relay/store/transfer"},
 		"relay/store/postgres/session": {"relay/store", "relay/store/engine"},
 
+		"relay/trial": append([]string{"notifiers", "notifiers/builtin", "notifiers/markup", "notifiers/preview", "notifiers/redact", "relay",
+			"relay/admin/access", "relay/config", "relay/store", "rules/ruletest", "rules/rulefile/written"}, reading...),
 		"relay/metrics":    {"rules/value"},
 		"relay/sampledlog": {},
 		"relay/silences":   {"relay/store", "rules/silence"},
@@ -136,7 +138,7 @@ func mayImport() map[string][]string {
 		"relay/ingest/client":         {"notifiers/redact"},
 		"relay/admin/access":          {"relay/store"},
 		"relay/admin": {"relay", "relay/admin/access", "relay/admin/desk", "relay/dispatch", "relay/listen", "relay/store", "rules/diag",
-			"rules/value"},
+			"rules/value", "relay/trial", "rules/catalog"},
 		"relay/admin/desk/rulebook": {"relay/config", "rules", "rules/rulefile", "rules/rulefile/written",
 			"rules/ruletest"},
 		"relay/admin/desk": {"notifiers", "notifiers/preview", "relay/admin/desk/rulebook", "relay", "relay/admin/access", "relay/config", "relay/dispatch", "relay/silences", "relay/store", "rules",
@@ -150,7 +152,7 @@ func mayImport() map[string][]string {
 			"rules/silence"},
 		"relay/console/payload": {},
 		"relay/app": append([]string{"relay", "relay/admin", "relay/admin/access", "relay/admin/desk", "relay/console", "relay/ingest", "relay/listen",
-			"relay/store/sqlite", "relay/store/postgres", "relay/store/ledger", "relay/store/transfer"},
+			"relay/store/sqlite", "relay/store/postgres", "relay/store/ledger", "relay/store/transfer", "relay/trial"},
 			engine...),
 
 		"cmd/qase-relay/terminal": {"notifiers/markup", "notifiers/preview", "notifiers/redact", "relay/ingest/client", "rules/catalog",
@@ -168,7 +170,7 @@ func mayImport() map[string][]string {
 		"cmd/qase-relay/manual": {"cmd/qase-relay/terminal"},
 		"cmd/qase-relay/flags":  {"cmd/qase-relay/terminal", "rules/yamldoc"},
 		"cmd/qase-relay/demo": {"cmd/qase-relay/terminal", "relay/app", "relay/config", "relay/ingest/client",
-			"relay/qaseapi/standin", "relay/store", "rules"},
+			"relay/qaseapi/standin", "relay/store", "rules", "relay/trial"},
 		"cmd/qase-relay/gallery": {"cmd/qase-relay/terminal", "relay", "notifiers", "notifiers/builtin",
 			"notifiers/markup", "notifiers/preview", "rules", "rules/event", "rules/rulefile"},
 		"cmd/qase-relay/report": append([]string{"cmd/qase-relay/terminal", "relay/admin/desk", "relay/backtest",
@@ -176,7 +178,7 @@ func mayImport() map[string][]string {
 		"cmd/qase-relay": append([]string{"cmd/qase-relay/addresses", "cmd/qase-relay/cli", "cmd/qase-relay/demo", "cmd/qase-relay/draft",
 			"cmd/qase-relay/effective",
 			"cmd/qase-relay/flags", "cmd/qase-relay/gallery", "cmd/qase-relay/manual", "cmd/qase-relay/report", "cmd/qase-relay/send", "cmd/qase-relay/systemd", "cmd/qase-relay/terminal", "relay", "relay/app", "relay/admin", "relay/admin/client", "relay/admin/desk",
-			"relay/ingest/client", "relay/listen", "relay/backtest", "relay/config", "relay/qaseapi", "relay/store", "notifiers", "notifiers/builtin",
+			"relay/ingest/client", "relay/listen", "relay/backtest", "relay/config", "relay/qaseapi", "relay/store", "relay/trial", "notifiers", "notifiers/builtin",
 			"notifiers/redact", "rules/ruletest"}, reading...),
 	}
 }

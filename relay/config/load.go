@@ -28,12 +28,20 @@ type Config struct {
 	*rulefile.Config
 	// Notifiers holds the notifiers by name. Every notifier that a rule names is in it.
 	Notifiers map[string]Notifier
-	// Files are the rules files as they were read, with those that they include, and Tests the tests in them.
-	Files []yamldoc.File
-	Tests []testfile.Test
+	Source    Source
 
 	read    *reading
 	secrets func() redact.Secrets
+}
+
+// Source is what a configuration was made of. It holds secrets.
+type Source struct {
+	Files    []yamldoc.File // the rules files as they were read, with those that they include
+	Named    []string       // the names of those that no other one includes
+	Tests    []testfile.Test
+	Warnings diag.Problems     // of the files
+	Env      map[string]string // the environment variables that they name, as far as they are set
+	Contents map[string][]byte // of the files that they read, such as those of secrets
 }
 
 // Notifier is a configured notifier: its entry in the rules file, its kind, and the notifier itself.
@@ -78,10 +86,14 @@ func load(patterns []string, o LoadOptions, read *reading) (*Config, diag.Proble
 	if problems != nil {
 		return nil, problems
 	}
+	source := Source{Env: map[string]string{}, Contents: map[string][]byte{}}
+	for _, f := range files {
+		source.Named = append(source.Named, f.Name)
+	}
 	cfg, problems := lint.Parse(files, rulefile.Options{
 		Kinds:      Kinds(o.Kinds),
-		LookupEnv:  os.LookupEnv,
-		ReadFile:   read.file,
+		LookupEnv:  source.lookup,
+		ReadFile:   source.reader(read.file),
 		Glob:       read.glob,
 		AllowUnset: o.AllowUnset, IgnoreUnset: o.IgnoreUnset,
 	})
@@ -93,8 +105,35 @@ func load(patterns []string, o LoadOptions, read *reading) (*Config, diag.Proble
 	if problems.Err() != nil {
 		return nil, problems
 	}
-	return &Config{Config: cfg.Config, Notifiers: made, Files: cfg.Files, Tests: cfg.Tests, read: read,
+	source.Files, source.Tests, source.Warnings = cfg.Files, cfg.Tests, problems
+	return &Config{Config: cfg.Config, Notifiers: made, Source: source, read: read,
 		secrets: sync.OnceValue(func() redact.Secrets { return secretsOf(cfg.Config) })}, problems
+}
+
+// String hides what the source holds.
+func (s Source) String() string { return "the files of a configuration" }
+
+// GoString hides what the source holds.
+func (s Source) GoString() string { return s.String() }
+
+// lookup reads an environment variable, and notes its value.
+func (s *Source) lookup(name string) (string, bool) {
+	text, set := os.LookupEnv(name)
+	if set {
+		s.Env[name] = text
+	}
+	return text, set
+}
+
+// reader returns a function that reads files as read does, and notes their contents.
+func (s *Source) reader(read func(name string) ([]byte, error)) func(name string) ([]byte, error) {
+	return func(name string) ([]byte, error) {
+		data, err := read(name)
+		if err == nil {
+			s.Contents[name] = data
+		}
+		return data, err
+	}
 }
 
 // maxPlainText is the most bytes of the plain text of a message.

@@ -194,3 +194,50 @@ func (r Rule) String(key string) string {
 	text, _ := r.Value(key).(string)
 	return text
 }
+
+// Spot is where the entry of a rule stands in its file, or where one can be added.
+type Spot struct {
+	File        string
+	First, Last int // the lines of the entry, from 1; Last is First-1 for one that is added
+	Indent      int // the number of blanks before the dash of the entry
+	// Alone reports whether no other value stands on these lines, as in a list with dashes.
+	Alone bool
+	// Key reports whether the key rules has to be added as well.
+	Key bool
+}
+
+// Spot returns where the entry of a rule stands. For a rule that is not there, it returns the place behind the last one,
+// and false.
+func (f *Files) Spot(rule string) (at Spot, found bool) {
+	for _, one := range f.files {
+		if i := indexOf(one.doc.Root, "rules", rule); i >= 0 {
+			return one.spot(i), true
+		}
+	}
+	for i := len(f.files) - 1; i >= 0; i-- {
+		if list := yamldoc.ValueOf(f.files[i].doc.Root, "rules"); list != nil && len(list.Content) > 0 {
+			at = f.files[i].spot(len(list.Content) - 1)
+			at.First, at.Last = at.Last+1, at.Last
+			return at, false
+		}
+	}
+	if len(f.files) == 0 {
+		return Spot{}, false
+	}
+	first := f.files[0]
+	end := len(first.lines)
+	for end > 0 && strings.TrimSpace(first.lines[end-1]) == "" {
+		end--
+	}
+	isBlock := first.doc.Root.Style&yaml.FlowStyle == 0 && !yamldoc.HasKey(first.doc.Root, "rules")
+	return Spot{File: first.name, First: end + 1, Last: end, Indent: 2, Alone: isBlock, Key: true}, false
+}
+
+// spot returns where an entry of rules stands.
+func (f *file) spot(i int) Spot {
+	list := yamldoc.ValueOf(f.doc.Root, "rules")
+	r, n := f.rule("rules", i), list.Content[i]
+	at := Spot{File: f.name, First: r.First, Last: r.Last, Indent: list.Column - 1}
+	at.Alone = list.Style&yaml.FlowStyle == 0 && n.Kind != yaml.AliasNode && strings.HasPrefix(strings.TrimSpace(f.lines[r.First-1]), "-")
+	return at
+}

@@ -95,7 +95,7 @@ func (b *Book) read() ([]Rule, *written.Files) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if cfg := b.config(); b.of != cfg {
-		b.files = written.Read(cfg.Files)
+		b.files = written.Read(cfg.Source.Files)
 		b.rules, b.of = describe(cfg, b.files), cfg
 	}
 	return b.rules, b.files
@@ -104,7 +104,7 @@ func (b *Book) read() ([]Rule, *written.Files) {
 // describe describes the rules of a configuration, and runs its tests to see which they cover.
 func describe(cfg *config.Config, files *written.Files) []Rule {
 	tests := map[string][]Test{}
-	for _, r := range ruletest.Run(&rulefile.File{Config: cfg.Config, Tests: cfg.Tests}, nil) {
+	for _, r := range ruletest.Run(&rulefile.File{Config: cfg.Config, Tests: cfg.Source.Tests}, nil) {
 		t := Test{Name: r.Name, File: r.File, Line: r.Line, Passed: r.Passed}
 		for _, name := range r.Matched {
 			addTest(tests, name, t)

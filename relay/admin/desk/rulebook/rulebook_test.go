@@ -53,11 +53,11 @@ tests:
     expect: [{rule: failed-run}]
 `)
 	book := rulebook.New(func() *config.Config { return cfg })
-	if err := os.Remove(cfg.Files[0].Name); err != nil {
+	if err := os.Remove(cfg.Source.Files[0].Name); err != nil {
 		t.Fatal(err)
 	}
 	r, found := book.Rule("failed-run")
-	if !found || r.Line != 5 || r.LastLine != 14 || r.File != cfg.Files[0].Name || r.Level != "error" ||
+	if !found || r.Line != 5 || r.LastLine != 14 || r.File != cfg.Source.Files[0].Name || r.Level != "error" ||
 		r.Title != "{{ .payload.failed }} failed" || len(r.Source) != 10 || r.Source[2] !=
 		`    when: event_name == "run.completed" and payload.failed > 0   # more than one` {
 		t.Errorf("got %+v", r)
