@@ -12,16 +12,20 @@ import (
 	_ "time/tzdata" // settings.timezone works where the machine has no time zones
 
 	"qaserelay/cmd/qase-relay/terminal"
+	"qaserelay/relay/trial"
 )
 
 // version is set by the linker in releases: go build -ldflags "-X main.version=v1.2.3".
 var version string
 
 func main() {
+	if trial.Main(os.Args, os.Stdin, os.Stdout) {
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
 	c := terminal.NewConsole(os.Stdin, os.Stdout, os.Stderr)
-	c.Build = terminal.Build(version)
+	c.Build, c.IsMain = terminal.Build(version), true
 	code := run(ctx, os.Args[1:], c)
 	stop()
 	os.Exit(code)

@@ -203,8 +203,8 @@ func optionValue(kind reflect.Type, text string) (any, error) {
 	return terminal.DecodeValue(text)
 }
 
-// trial is the result of a test message.
-type trial struct {
+// trialMessage is the result of a test message.
+type tested struct {
 	Delivered bool    `json:"delivered"`
 	Said      string  `json:"said,omitempty"` // the meaning of the answer, if delivered
 	Status    string  `json:"status,omitempty"`
@@ -216,8 +216,8 @@ type trial struct {
 	took time.Duration
 }
 
-func newTrial(took time.Duration, r notifiers.Receipt, err error) trial {
-	t := trial{Delivered: err == nil, Status: r.Status, Response: r.Response, took: took,
+func newTrial(took time.Duration, r notifiers.Receipt, err error) tested {
+	t := tested{Delivered: err == nil, Status: r.Status, Response: r.Response, took: took,
 		Millis: float64(took.Microseconds()) / 1000}
 	if err == nil {
 		return t
@@ -237,7 +237,7 @@ func newTrial(took time.Duration, r notifiers.Receipt, err error) trial {
 	return t
 }
 
-func printTrial(c *terminal.Console, n config.Notifier, t trial, asJSON bool) error {
+func printTrial(c *terminal.Console, n config.Notifier, t tested, asJSON bool) error {
 	if asJSON {
 		if err := c.WriteJSON(t); err != nil || t.Delivered {
 			return err
@@ -266,7 +266,7 @@ func printTrial(c *terminal.Console, n config.Notifier, t trial, asJSON bool) er
 		took, terminal.OneLine(t.Failure)), "%s", advice))
 }
 
-func printAnswer(s *terminal.Screen, t trial) {
+func printAnswer(s *terminal.Screen, t tested) {
 	if t.Status != "" {
 		s.Printf("  answer: %s\n", terminal.OneLine(t.Status))
 	}

@@ -22,6 +22,7 @@ import (
 	"qaserelay/relay/app"
 	"qaserelay/relay/config"
 	"qaserelay/relay/store"
+	"qaserelay/relay/trial"
 	"qaserelay/rules/diag"
 )
 
@@ -97,6 +98,9 @@ func serve(ctx context.Context, c *terminal.Console, f serveFlags) error {
 	build := c.Build
 	o := app.Options{Rules: f.rules, Load: load, Config: cfg, StoreURL: f.store,
 		DryRun: f.dryRun, Logger: logger, Reloads: reloads, Version: build.Version, Revision: build.Revision}
+	if c.IsMain {
+		o.Work = trial.Self().Work
+	}
 	o.Started = func(r *app.Relay) { started(ctx, r, o) }
 	if err := f.addresses.Apply(&o); err != nil {
 		return err

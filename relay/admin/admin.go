@@ -17,11 +17,14 @@ import (
 	"qaserelay/relay/admin/access"
 	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/listen"
+	"qaserelay/relay/trial"
 )
 
 // Options are what the handler works with. All but Listen, URLs, Console and Logger are needed.
 type Options struct {
 	Desk *desk.Desk
+	// Trial tries events with rules.
+	Trial *trial.Trial
 	// Metrics serves /metrics.
 	Metrics http.Handler
 	// Ready returns nil if the relay takes events now.
@@ -125,6 +128,7 @@ func (s *server) routes(r *mux.Router) {
 	get(r, "/api/v1/waiting/{id}", s.waitingOne)
 	get(r, "/api/v1/audit", s.audit)
 	get(r, "/api/v1/openapi.json", describe)
+	s.trialRoutes(r)
 	r.HandleFunc("/api/v1/events/replay", s.replayMany).Methods(http.MethodPost) // it may be dry
 	r.HandleFunc("/api/v1/events/{id}/replay", s.replayOne).Methods(http.MethodPost)
 	post(r, "/api/v1/deliveries/retry", s.retryMany)
@@ -183,6 +187,9 @@ POST /api/v1/deliveries/retry  the same for {"ids": [...]} or {"state": "dead", 
 POST /api/v1/deliveries/ID/cancel
 GET  /api/v1/rules             in their order, each with its place in the files
 GET  /api/v1/rules/NAME        one rule with its lines
+POST /api/v1/explain           what the rules, or a draft, do with an event: {"event": "run.completed"}
+POST /api/v1/check             problems of the current rules, or of a draft: {"rule": "- name: …"}
+GET  /api/v1/catalog           the events that Qase sends; catalog/NAME describes one
 GET  /api/v1/notifiers         each with its state and its backlog
 POST /api/v1/notifiers/NAME/resume  try a receiver that was gone or failed
 GET  /api/v1/drift             events and fields that are not in the catalog

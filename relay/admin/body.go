@@ -122,7 +122,12 @@ func parseIDs(texts []string) ([]store.ID, error) {
 
 // readBody decodes the body of a request into v, or answers the error. An empty body leaves v as it is.
 func readBody(w http.ResponseWriter, r *http.Request, v any) bool {
-	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	return readBodyOf(w, r, v, maxBody)
+}
+
+// readBodyOf is readBody for a body of at most some bytes.
+func readBodyOf(w http.ResponseWriter, r *http.Request, v any, most int64) bool {
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, most))
 	decoder.DisallowUnknownFields()
 	err := decoder.Decode(v)
 	if err == nil && decoder.More() {

@@ -24,6 +24,7 @@ import (
 	"qaserelay/relay/listen"
 	"qaserelay/relay/metrics"
 	"qaserelay/relay/store"
+	"qaserelay/relay/trial"
 	"qaserelay/rules"
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/event"
@@ -55,6 +56,8 @@ type Options struct {
 	Logger         *slog.Logger
 	Reloads        <-chan os.Signal // each signal reloads the rules
 	Started        func(*Relay)     // called once events are taken
+	// Work works on drafts of rules; nil does so within this process, which a draft can keep busy.
+	Work func(ctx context.Context, in trial.Input) (trial.Output, error)
 	// Version and Revision of the program, for the API and the metrics.
 	Version, Revision string
 }

@@ -10,6 +10,7 @@ import (
 	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/console"
 	"qaserelay/relay/metrics"
+	"qaserelay/relay/trial"
 	"qaserelay/rules/diag"
 )
 
@@ -25,6 +26,7 @@ func (r *Relay) adminOptions(m *metrics.Metrics) (admin.Options, error) {
 		Stopping: r.stopping})
 	return admin.Options{
 		Desk:    r.desk,
+		Trial:   trial.New(trial.Options{Config: r.engine.Config, Store: r.store, Work: r.o.Work}),
 		Metrics: m.Handler(),
 		Ready:   r.engine.Ready,
 		Reload:  r.reload,

@@ -243,16 +243,32 @@ func (c *composed) place(p diag.Problem) (placed diag.Problem, inDraft bool) {
 		}
 	}
 	p.Line, p.Col = line, col
-	places := regexp.MustCompile(regexp.QuoteMeta(c.name) + `:(\d+)`)
-	relocate := func(text string) string {
-		number, _ := strconv.Atoi(text[len(c.name)+1:])
-		line, _, within := c.position(number, 1)
-		if within {
-			return fmt.Sprintf("%s:%d", draftName, line)
-		}
-		return fmt.Sprintf("%s:%d", c.name, line)
-	}
-	p.Message = places.ReplaceAllStringFunc(p.Message, relocate)
-	p.Hint = places.ReplaceAllStringFunc(p.Hint, relocate)
+	p.Message, p.Hint = c.relocate(p.Message, inDraft), c.relocate(p.Hint, inDraft)
 	return p, inDraft
+}
+
+// otherPlace matches a place that a problem names beside its own.
+var otherPlace = regexp.MustCompile(`(\S+:|\bline )(\d+)`)
+
+// relocate changes the places in a text about the file with the draft as position does. inDraft says that the text is
+// about the draft.
+func (c *composed) relocate(text string, inDraft bool) string {
+	return otherPlace.ReplaceAllStringFunc(text, func(found string) string {
+		m := otherPlace.FindStringSubmatch(found)
+		number, _ := strconv.Atoi(m[2])
+		line, _, within := c.position(number, 1)
+		switch {
+		case m[1] == c.name+":" && within:
+			return fmt.Sprintf("%s:%d", draftName, line)
+		case m[1] == c.name+":":
+			return fmt.Sprintf("%s:%d", c.name, line)
+		case m[1] != "line ":
+			return found
+		case within == inDraft:
+			return fmt.Sprintf("line %d", line)
+		case within:
+			return fmt.Sprintf("line %d of the draft", line)
+		}
+		return fmt.Sprintf("line %d of %s", line, c.name)
+	})
 }

@@ -31,6 +31,7 @@ const (
 // Limits that a draft reaches.
 var (
 	ErrTime   = fmt.Errorf("the draft takes longer than %s to check and decide; make it smaller, or use qase-relay check", maxTime)
+	ErrSize   = fmt.Errorf("the result of the draft has more than %d MiB; make it smaller", maxOutput>>20)
 	ErrMemory = fmt.Errorf("the draft takes more than %d MiB of memory to check and decide; make it smaller", maxMemory>>20)
 )
 
@@ -76,7 +77,7 @@ func (p Process) Work(ctx context.Context, in Input) (out Output, err error) {
 	var exit *exec.ExitError
 	switch {
 	case result.left < 0:
-		return out, fmt.Errorf("the result of the draft has more than %d MiB; make it smaller", maxOutput>>20)
+		return out, ErrSize
 	case ctx.Err() != nil:
 		return out, ctx.Err()
 	case timed.Err() != nil, errors.As(err, &exit) && exit.ExitCode() == exitTime:

@@ -24,6 +24,7 @@ import (
 	"qaserelay/relay/config"
 	"qaserelay/relay/ingest/client"
 	"qaserelay/relay/store"
+	"qaserelay/relay/trial"
 	"qaserelay/rules"
 )
 
@@ -125,10 +126,14 @@ func (d *player) open(ctx context.Context, dir string) (err error) {
 	}
 	build := d.c.Build
 	d.rules = cfg.Rules.Names()
-	d.relay, err = app.Open(ctx, app.Options{Version: build.Version, Revision: build.Revision, Rules: []string{name},
+	o := app.Options{Version: build.Version, Revision: build.Revision, Rules: []string{name},
 		Config: cfg, Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0",
 		StoreURL: "sqlite:" + filepath.Join(dir, "relay.db"), Started: func(*app.Relay) { close(d.started) },
-		Logger: slog.New(slog.NewTextHandler(d.c.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+		Logger: slog.New(slog.NewTextHandler(d.c.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))}
+	if d.c.IsMain {
+		o.Work = trial.Self().Work
+	}
+	d.relay, err = app.Open(ctx, o)
 	return err
 }
 

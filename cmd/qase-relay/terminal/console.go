@@ -17,6 +17,8 @@ type Console struct {
 	In       io.Reader
 	Out, Err *Screen
 	Build    BuildInfo
+	// IsMain reports whether this process is the program itself, which can be started again, and not a test of it.
+	IsMain bool
 }
 
 // NewConsole returns a console over three streams.

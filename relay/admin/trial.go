@@ -1,0 +1,83 @@
+package admin
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/gorilla/mux"
+
+	"qaserelay/relay/admin/desk"
+	"qaserelay/relay/trial"
+	"qaserelay/rules/catalog"
+)
+
+// maxTrialBody is the size of the largest request to try rules: a draft, an event, and others before it.
+const maxTrialBody = 8 << 20
+
+// trialRoutes try events with rules, and describe the events that Qase sends.
+func (s *server) trialRoutes(r *mux.Router) {
+	get(r, "/api/v1/catalog", s.catalog)
+	get(r, "/api/v1/catalog/{event}", s.catalogEvent)
+	r.HandleFunc("/api/v1/explain", s.explain).Methods(http.MethodPost) // changes nothing
+	r.HandleFunc("/api/v1/check", s.check).Methods(http.MethodPost)
+}
+
+func (s *server) explain(w http.ResponseWriter, r *http.Request) {
+	var asked trial.Request
+	if !readBodyOf(w, r, &asked, maxTrialBody) || !mayDraft(w, r, asked.Draft) {
+		return
+	}
+	result, err := s.Trial.Try(r.Context(), asked)
+	s.answerTrial(w, result, err)
+}
+
+func (s *server) check(w http.ResponseWriter, r *http.Request) {
+	var draft trial.Draft
+	if !readBodyOf(w, r, &draft, maxTrialBody) || !mayDraft(w, r, draft) {
+		return
+	}
+	result, err := s.Trial.Check(r.Context(), draft)
+	s.answerTrial(w, result, err)
+}
+
+// mayDraft reports whether a client may try a draft, or answers 403. The current rules may be tried by all.
+func mayDraft(w http.ResponseWriter, r *http.Request, d trial.Draft) bool {
+	return d.IsEmpty() || mayOperate(w, r)
+}
+
+// answerTrial writes the result of a trial, or its error.
+func (s *server) answerTrial(w http.ResponseWriter, v any, err error) {
+	var input *trial.InputError
+	var busy *trial.BusyError
+	switch {
+	case errors.As(err, &input):
+		writeError(w, http.StatusBadRequest, err.Error())
+	case errors.As(err, &busy):
+		w.Header().Set("Retry-After", "1")
+		writeError(w, http.StatusTooManyRequests, err.Error())
+	case errors.Is(err, trial.ErrTime), errors.Is(err, trial.ErrMemory), errors.Is(err, trial.ErrSize):
+		writeError(w, http.StatusUnprocessableEntity, err.Error())
+	case err != nil:
+		s.answer(w, nil, &desk.OpError{Op: "trying an event", Err: err})
+	default:
+		writeJSON(w, http.StatusOK, v)
+	}
+}
+
+func (s *server) catalog(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, map[string]any{"events": catalog.All()})
+}
+
+func (s *server) catalogEvent(w http.ResponseWriter, r *http.Request) {
+	name := mux.Vars(r)["event"]
+	known, found := catalog.Lookup(name)
+	if !found {
+		hint := catalog.Hint(name)
+		if hint == "" {
+			hint = "GET /api/v1/catalog lists all"
+		}
+		writeError(w, http.StatusNotFound, "Qase has no such event; "+hint)
+		return
+	}
+	writeJSON(w, http.StatusOK, known)
+}
