@@ -254,7 +254,7 @@ func TestAReaderChangesNothing(t *testing.T) {
 	for path, operations := range readDescription(t).Paths {
 		path = strings.NewReplacer("{id}", d.events[2].String(), "{name}", "ops").Replace(path)
 		for method := range operations {
-			if method == "get" {
+			if method == "get" || changesNothing(path) {
 				continue
 			}
 			called++
@@ -276,6 +276,9 @@ func TestAReaderChangesNothing(t *testing.T) {
 		t.Errorf("an operator's reload: %d %s", status, text)
 	}
 }
+
+// changesNothing reports whether a request with a body only asks.
+func changesNothing(path string) bool { return path == "/api/v1/explain" || path == "/api/v1/check" }
 
 func TestThePathOfTheURLIsTakenOff(t *testing.T) {
 	d := start(t, Options{Access: access.New(access.Options{}), URLs: []string{"https://example.com/ops/relay/"}})

@@ -13,6 +13,9 @@ import (
 	"qaserelay/relay"
 	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/admin/desk/rulebook"
+	"qaserelay/relay/trial"
+	"qaserelay/rules/catalog"
+	"qaserelay/rules/diag"
 )
 
 // description is openapi.json, as far as it is held against the program.
@@ -102,7 +105,10 @@ func TestEveryFieldOfAnAnswerIsDescribed(t *testing.T) {
 	schemas := readDescription(t).Components.Schemas
 	for name, answer := range map[string]any{
 		"Event": desk.Event{}, "Result": desk.Result{}, "AuditPage": desk.AuditPage{}, "AuditEntry": desk.AuditEntry{}, "EventPage": desk.EventPage{}, "Delivery": desk.Delivery{}, "DeliveryPage": desk.DeliveryPage{}, "Attempt": desk.Attempt{}, "Status": desk.Status{},
-		"Rule": desk.Rule{}, "RuleTarget": rulebook.Target{}, "RuleTest": rulebook.Test{}, "Notifier": desk.Notifier{}, "Choice": choice{}, "Replay": desk.Replay{}, "Drift": relay.Drift{},
+		"Rule": desk.Rule{}, "RuleTarget": rulebook.Target{}, "TrialEvent": trial.Event{}, "TrialRequest": trial.Request{},
+		"Draft": trial.Draft{}, "TrialResult": trial.Result{}, "TriedEvent": trial.Tried{}, "TrialMessage": trial.Message{},
+		"Picture": trial.Picture{}, "PictureLine": trial.Line{}, "PictureRun": trial.Run{}, "Near": trial.Near{},
+		"TrialChange": trial.Change{}, "Check": trial.Check{}, "Problem": diag.Problem{}, "CatalogEvent": catalog.Event{}, "RuleTest": rulebook.Test{}, "Notifier": desk.Notifier{}, "Choice": choice{}, "Replay": desk.Replay{}, "Drift": relay.Drift{},
 		"ExportPage": desk.ExportPage{}, "Exported": desk.Exported{}, "Decided": desk.Decided{}, "Message": desk.Message{},
 		"Silence": desk.Silence{}, "SilenceSpec": desk.SilenceSpec{}, "SilencePreview": desk.SilencePreview{},
 		"SilencedMessage": desk.SilencedMessage{},

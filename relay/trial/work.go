@@ -72,7 +72,7 @@ type Counts struct {
 
 // Decision is what rules do with an event.
 type Decision struct {
-	Explanation json.RawMessage `json:"explanation"` // a rules.Explanation
+	Explanation json.RawMessage `json:"explanation,omitempty"` // a rules.Explanation
 	Messages    []Message       `json:"messages"`
 	Nearest     []Near          `json:"nearest"`
 }
