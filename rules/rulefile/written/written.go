@@ -217,7 +217,7 @@ func (f *Files) Spot(rule string) (at Spot, found bool) {
 	for i := len(f.files) - 1; i >= 0; i-- {
 		if list := yamldoc.ValueOf(f.files[i].doc.Root, "rules"); list != nil && len(list.Content) > 0 {
 			at = f.files[i].spot(len(list.Content) - 1)
-			at.First, at.Last = at.Last+1, at.Last
+			at.First = at.Last + 1
 			return at, false
 		}
 	}
