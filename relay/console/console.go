@@ -3,7 +3,9 @@
 package console
 
 import (
+	"bytes"
 	"embed"
+	"encoding/json"
 	"fmt"
 	"html/template"
 	"io/fs"
@@ -63,6 +65,8 @@ func functions() template.FuncMap {
 		"base":        path.Base,
 		"choices":     choices,
 		"count":       count,
+		"icon":        icon,
+		"json":        indented,
 		"outcome":     outcomeText,
 		"size":        sizeText,
 		"waitingKind": waitingKind,
@@ -73,6 +77,7 @@ func functions() template.FuncMap {
 func sections() []frame.Section {
 	return []frame.Section{
 		{Path: "events", Name: "Events", Key: "g e"},
+		{Path: "deliveries", Name: "Deliveries", Key: "g d"},
 		{Path: "waiting", Name: "Waiting", Key: "g w"},
 		{Path: "silences", Name: "Silences", Key: "g s"},
 		{Path: "status", Name: "Status", Key: "g u"},
@@ -86,6 +91,10 @@ func (c *Console) routes(f *frame.Frame) {
 	f.Get("/events", c.events)
 	f.Raw("/events.csv", c.eventsCSV)
 	f.Raw("/events.jsonl", c.eventsJSONL)
+	f.Get("/deliveries", c.deliveries)
+	f.Raw("/deliveries.csv", c.deliveriesCSV)
+	f.Raw("/deliveries.jsonl", c.deliveriesJSONL)
+	f.Get("/deliveries/{id}", c.delivery)
 	f.Get("/waiting", c.waiting)
 	f.Get("/waiting/{id}", c.waitingOne)
 	f.Post("/waiting/{id}/flush", c.flush)
@@ -101,6 +110,7 @@ func (c *Console) routes(f *frame.Frame) {
 	f.Post("/events/{id}/replay", c.replay)
 	f.Raw("/deliveries/{id}/mail", c.mailPage)
 	f.Post("/deliveries/{id}/retry", c.deliveryAction(c.o.Desk.Retry))
+	f.Post("/deliveries/{id}/rerender", c.deliveryAction(c.o.Desk.Rerender))
 	f.Post("/deliveries/{id}/cancel", c.deliveryAction(c.o.Desk.Cancel))
 	f.Get("/status", c.status)
 }
@@ -154,6 +164,23 @@ func choices(offered []string, current string) (all []choice) {
 		all = append(all, choice{current, true})
 	}
 	return all
+}
+
+// icon names the icon of a success or a failure.
+func icon(good bool) string {
+	if good {
+		return "ok"
+	}
+	return "bad"
+}
+
+// indented returns JSON for people.
+func indented(raw json.RawMessage) string {
+	var b bytes.Buffer
+	if json.Indent(&b, raw, "", "  ") != nil {
+		return string(raw)
+	}
+	return b.String()
 }
 
 // count returns a number with its noun, in the plural unless it is one.

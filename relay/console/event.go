@@ -160,7 +160,8 @@ func (c *Console) mailPage(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// deliveryAction returns the action of a form that changes one delivery. It goes back to the page of its event.
+// deliveryAction returns the action of a form that changes one delivery. It goes back to the page that the form stood on:
+// that of the delivery, or that of its event.
 func (c *Console) deliveryAction(act func(context.Context, store.ID) error) frame.Action {
 	return func(r *http.Request) (string, *frame.View, error) {
 		id, err := idOf(r)
@@ -169,6 +170,9 @@ func (c *Console) deliveryAction(act func(context.Context, store.ID) error) fram
 		}
 		if err := act(r.Context(), id); err != nil {
 			return "", nil, c.problem(err)
+		}
+		if r.PostFormValue("from") == "delivery" {
+			return "deliveries/" + id.String(), nil, nil
 		}
 		d, err := c.o.Desk.Delivery(r.Context(), id)
 		return "events/" + d.EventID + "#d-" + d.ID, nil, err

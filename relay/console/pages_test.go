@@ -13,6 +13,7 @@ func pages(ids map[string]string) map[string]string {
 	return map[string]string{
 		"events": "/events", "events-filtered": "/events?project=WEB&event=run.completed&state=delivered",
 		"events-none": "/events?project=NONE", "events-unknown": "/events?state=lost&nosuch=1",
+		"deliveries": "/deliveries", "deliveries-dead": "/deliveries?state=dead", "deliveries-none": "/deliveries?rule=none&x=1",
 		"waiting": "/waiting", "waiting-none": "/waiting?kind=hold", "silences": "/silences", "silence-new": "/silences/new?project=WEB",
 		"event": "/events/" + ids["completed"], "event-defect": "/events/" + ids["defect"], "event-broken": "/events/" + ids["broken"],
 		"replay": "/events/" + ids["completed"] + "/replay",
@@ -31,6 +32,8 @@ func TestEveryPageIsAccessible(t *testing.T) {
 	g.post(event("shared_step.created", 1, `"title":"Log in"`))
 	g.send("/silences/new", url.Values{"matchers": {"project=API\nrule=failed-run"}, "for": {"2h"}, "do": {"add"},
 		"comment": {"The staging environment is being repaired until the afternoon"}})
+	dead := g.first("/api/v1/deliveries?state=dead")
+	all["delivery"], all["delivery-missing"] = "/deliveries/"+dead, "/deliveries/06bq1xk2zv8c0"
 	for _, l := range looks() {
 		b.show(l)
 		for name, path := range all {
@@ -38,7 +41,7 @@ func TestEveryPageIsAccessible(t *testing.T) {
 			b.do(chromedp.Navigate(b.url + path))
 			faults := b.heard()
 			for _, f := range faults {
-				if !strings.Contains(f, "404") || name != "missing" {
+				if !strings.Contains(f, "404") || !strings.HasSuffix(name, "missing") {
 					t.Errorf("%s: %s", where, f)
 				}
 			}

@@ -207,3 +207,17 @@ func (g *rig) do(method, path string, form url.Values, headers ...string) *http.
 	}
 	return resp
 }
+
+// await waits until an answer has a text.
+func (g *rig) await(path, want string) {
+	g.t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		_, text := g.get(path)
+		if strings.Contains(text, want) {
+			return
+		}
+		if time.Now().After(deadline) {
+			g.t.Fatalf("%s never has %s: %s", path, want, text)
+		}
+	}
+}

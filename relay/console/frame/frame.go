@@ -259,8 +259,8 @@ func pathOf(r *http.Request) string {
 	return strings.TrimPrefix(r.URL.EscapedPath(), "/") + u.String()
 }
 
-// safePath returns a path of this console that a form brought along, or that of the first page.
-func safePath(text string) string {
+// SafePath returns a path of this console that a form brought along, or that of the first page.
+func SafePath(text string) string {
 	u, err := url.Parse(text)
 	if err != nil || u.IsAbs() || u.Host != "" || u.User != nil || strings.HasPrefix(text, "/") ||
 		strings.ContainsAny(text, "\\\x00\r\n\t") || strings.Contains(u.Path, "..") || strings.Contains(u.Path, ":") {

@@ -81,7 +81,7 @@ func (f *Frame) chooseView(w http.ResponseWriter, r *http.Request) {
 				SameSite: http.SameSiteLaxMode})
 		}
 	}
-	seeOther(w, "./"+safePath(r.PostFormValue("back")))
+	seeOther(w, "./"+SafePath(r.PostFormValue("back")))
 }
 
 // Moment is a time as the pages show it.

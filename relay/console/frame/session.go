@@ -76,7 +76,7 @@ func (f *Frame) askToken(w http.ResponseWriter, r *http.Request, l login, status
 }
 
 func (f *Frame) signInForm(w http.ResponseWriter, r *http.Request) {
-	next := safePath(r.URL.Query().Get("next"))
+	next := SafePath(r.URL.Query().Get("next"))
 	if _, err := f.o.Access.Person(r); err == nil || !f.o.Access.SignsIn() {
 		seeOther(w, "./"+next)
 		return
@@ -86,7 +86,7 @@ func (f *Frame) signInForm(w http.ResponseWriter, r *http.Request) {
 
 // signIn begins a session for who has a token.
 func (f *Frame) signIn(w http.ResponseWriter, r *http.Request) {
-	l := login{Name: r.PostFormValue("name"), Next: safePath(r.PostFormValue("next"))}
+	l := login{Name: r.PostFormValue("name"), Next: SafePath(r.PostFormValue("next"))}
 	if !f.o.Access.SignsIn() {
 		seeOther(w, "./"+l.Next)
 		return
