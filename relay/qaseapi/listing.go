@@ -17,6 +17,7 @@ const (
 	maxPages    = 10  // of failing results
 	maxVerified = 4   // requests for all attempts at cases
 	maxOthers   = 3   // pages of results that neither passed nor failed, of each status
+	maxPassed   = 5   // pages of results that passed, of a run with cases that have no result
 	chunkSize   = 50  // cases in one such request
 )
 
@@ -165,7 +166,12 @@ func (l *listing) attemptsAt(ctx context.Context, ids []int, left *int) (attempt
 	for i, id := range ids {
 		texts[i] = strconv.Itoa(id)
 	}
-	filter := "&case_id=" + url.QueryEscape(strings.Join(texts, ","))
+	return l.resultsWith(ctx, "&case_id="+url.QueryEscape(strings.Join(texts, ",")), left)
+}
+
+// resultsWith reads all results that a filter lets through, or returns nil if that takes more requests than are left.
+func (l *listing) resultsWith(ctx context.Context, filter string, left *int) (found []row, err error) {
+	found = []row{}
 	for offset := 0; ; offset += pageSize {
 		if *left--; *left < 0 {
 			return nil, nil
@@ -178,11 +184,11 @@ func (l *listing) attemptsAt(ctx context.Context, ids []int, left *int) (attempt
 			return nil, err
 		}
 		for i := range p.entities {
-			p.entities[i].place = len(attempts) + i
+			p.entities[i].place = len(found) + i
 		}
-		attempts = append(attempts, p.entities...)
+		found = append(found, p.entities...)
 		if len(p.entities) < pageSize {
-			return attempts, nil
+			return found, nil
 		}
 	}
 }
@@ -218,39 +224,48 @@ func (l *listing) conclude() {
 	r.Complete = r.Known && l.known >= r.Failed
 }
 
-// readOthers reads which cases were blocked or skipped, so that they do not count as fixed. They stay unknown if some
-// cases have no result at all, if there are too many, or if Qase does not answer.
+// readOthers reads which cases neither passed nor failed, so that they do not count as fixed. They stay unknown if there are
+// too many results to read, or if Qase does not answer.
 func (l *listing) readOthers(ctx context.Context) {
-	r, others := l.run, failures.IDs{}
+	r, others, open := l.run, failures.IDs{}, false
 	if !r.Complete || r.Cases == nil {
 		return
 	}
-	for _, status := range []string{"untested", "in_progress", "in-progress", "retest"} {
-		if r.Statuses[status] > 0 {
-			return
-		}
-	}
-	for _, status := range []string{"blocked", "skipped"} {
-		if r.Statuses[status] == 0 {
+	for _, status := range harmless {
+		count := r.Statuses[status]
+		if status == passed || count == 0 {
 			continue
 		}
-		for offset := 0; ; offset += pageSize {
-			p, err := l.page(ctx, fmt.Sprintf("&status=%s&limit=%d&offset=%d", status, pageSize, offset))
-			if err != nil || offset >= maxOthers*pageSize {
-				return
-			}
-			for _, one := range p.entities {
-				others = append(others, one.CaseID)
-			}
-			if len(p.entities) < pageSize {
-				break
-			}
+		ids, read := l.casesWith(ctx, status, maxOthers)
+		if settled := status == "blocked" || status == "skipped"; !read || settled && len(ids) < count {
+			return
+		} else if !settled {
+			open = true
 		}
+		others = append(others, ids...)
+	}
+	if open { // a case without a result is in no list, so those with one are read
+		done, read := l.casesWith(ctx, passed, maxPassed)
+		if !read || len(done) < r.Statuses[passed] {
+			return
+		}
+		for i := range r.Results {
+			done = append(done, r.Results[i].CaseID)
+		}
+		slices.Sort(done)
+		others = append(others, slices.DeleteFunc(slices.Clone(r.Cases), done.Has)...)
 	}
 	slices.Sort(others)
-	if others = slices.Compact(others); len(others) >= r.Statuses["blocked"]+r.Statuses["skipped"] {
-		r.Others = others
+	r.Others = slices.Compact(others)
+}
+
+// casesWith reads the cases that have a result with a status, up to so many pages. It reports whether it read all of them.
+func (l *listing) casesWith(ctx context.Context, status string, pages int) (ids failures.IDs, all bool) {
+	found, err := l.resultsWith(ctx, "&status="+status, &pages)
+	for i := range found {
+		ids = append(ids, found[i].CaseID)
 	}
+	return ids, err == nil && found != nil
 }
 
 // group returns the newest failing result of each case, with the number of its failing results in Times, and the

@@ -502,9 +502,35 @@ func TestCasesThatWereBlockedOrSkippedAreKnown(t *testing.T) {
 	if got, _ := b.results(1); !got.Complete || fmt.Sprint(got.Others) != "[2 3]" {
 		t.Errorf("others %v of %+v", got.Others, got)
 	}
-	run.Statuses = map[string]int{"failed": 1, "blocked": 1, "untested": 2}
+	run.Statuses = map[string]int{"failed": 1, "blocked": 1, "skipped": 2, "passed": 1}
 	b = newBench(t, &standin.Project{Runs: []standin.Run{run}, Results: results})
 	if got, _ := b.results(1); got.Others != nil {
-		t.Errorf("of a run with cases without a result, others are %v", got.Others)
+		t.Errorf("while a result is still to come, others are %v", got.Others)
+	}
+}
+
+func TestCasesWithoutAFinalResultAreKnown(t *testing.T) {
+	run := nightly(1, 2, 3, 4, 5, 6)
+	results := []standin.Result{result(1, "failed", "a"), result(2, "passed", ""), result(3, "in_progress", ""),
+		result(4, "passed", "")}
+	b := newBench(t, &standin.Project{Runs: []standin.Run{run}, Results: results})
+	if got, _ := b.results(1); !got.Complete || fmt.Sprint(got.Others) != "[3 5 6]" {
+		t.Errorf("others %v of %+v", got.Others, got)
+	}
+	run.Statuses = map[string]int{"failed": 1, "passed": 3, "untested": 2}
+	b = newBench(t, &standin.Project{Runs: []standin.Run{run}, Results: results})
+	if got, _ := b.results(1); got.Others != nil {
+		t.Errorf("while a passing result is still to come, others are %v", got.Others)
+	}
+	many := make([]int, 700)
+	results = nil
+	for i := range many {
+		if many[i] = i + 1; i > 0 {
+			results = append(results, result(i, "passed", ""))
+		}
+	}
+	b = newBench(t, &standin.Project{Runs: []standin.Run{nightly(many...)}, Results: results})
+	if got, _ := b.results(0); got.Others != nil || got.Requests > 12 {
+		t.Errorf("of too many cases, others are %d after %d requests", len(got.Others), got.Requests)
 	}
 }

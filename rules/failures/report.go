@@ -311,7 +311,7 @@ func (r *Report) outcomeOf(key int64) outcome {
 
 // unsettled counts the cases of the run that neither passed nor failed.
 func (r *Report) unsettled() (n int) {
-	for _, status := range []string{"blocked", "skipped", "untested", "in_progress", "retest"} {
+	for _, status := range []string{"blocked", "skipped", "untested", "in_progress", "in-progress", "retest"} {
 		n += r.Facts.Statuses[status]
 	}
 	for _, one := range r.Facts.Results {
