@@ -144,7 +144,7 @@ func mayImport() map[string][]string {
 		"relay/admin/desk": {"notifiers", "notifiers/preview", "relay/admin/desk/rulebook", "relay", "relay/admin/access", "relay/config", "relay/dispatch", "relay/silences", "relay/store", "rules",
 			"rules/condition", "rules/event", "rules/flow", "rules/silence", "rules/value"},
 		"relay/admin/client":  {"notifiers/redact"},
-		"relay/backtest":      {"relay/admin/desk", "rules", "rules/event", "rules/ruletest"},
+		"relay/backtest":      {"relay/admin/desk", "rules", "rules/event", "rules/failures", "rules/ruletest"},
 		"relay/console/frame": {"relay/admin/access", "relay/console/live"},
 		"relay/console/live":  {},
 		"relay/console": {"notifiers/preview", "relay", "relay/admin/access", "relay/admin/desk", "relay/console/frame",

@@ -10,6 +10,7 @@ import (
 	"qaserelay/relay/admin/desk"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
+	"qaserelay/rules/failures"
 	"qaserelay/rules/ruletest"
 )
 
@@ -94,6 +95,10 @@ func (b *backtest) add(e desk.Exported) {
 		before = outcomeOf(decision)
 	}
 	b.report.add(e, now, before)
+	if facts := failures.ReadFacts(ev.Facts); b.now.rules.Asks(ev) && event.Int(ev.Payload["failed"]) > 0 &&
+		(facts == nil || facts.Run == nil) {
+		b.report.Unnamed++
+	}
 }
 
 // decider decides by one set of rules, with the values that earlier events stored.

@@ -19,6 +19,7 @@ type Report struct {
 	Compared   int              `json:"compared"`   // events with a decision to compare with
 	Replays    int              `json:"replays"`    // left out, since the events that they repeat are there
 	Unreadable int              `json:"unreadable"` // left out
+	Unnamed    int              `json:"unnamed"`    // runs with failures of which no rule can know which tests failed
 	First      time.Time        `json:"first,omitzero"`
 	Last       time.Time        `json:"last,omitzero"`
 	Messages   int              `json:"messages"`

@@ -190,8 +190,12 @@ func (r backtestPrinter) notes() (notes []string) {
 			terminal.Plural(r.Events-r.Compared, "event")))
 	}
 	if r.Against == backtest.Recorded {
-		notes = append(notes, "Facts from before the first event, and from the Qase API, are missing here, "+
-			"so entity and previous may hold less.")
+		notes = append(notes, "What came before the first event is missing here, so entity, previous, and which failures are "+
+			"new may differ.")
+	}
+	if r.Unnamed > 0 {
+		notes = append(notes, fmt.Sprintf("Of %s nothing is kept that Qase said of the tests that failed: their names "+
+			"are not known here, and all failures count as new.", terminal.Plural(r.Unnamed, "run")))
 	}
 	if open := r.open(); open != "" {
 		notes = append(notes, "Still open at the end: "+open+". Windows that were open before the first event are not known.")
