@@ -89,6 +89,9 @@ func TestDefaultMessagesAboutFailingTests(t *testing.T) {
 	third.Defects = []failures.Defect{{ID: 12, Title: "Slow", Status: "open", Hashes: []string{"h3"}}}
 	hostile := result(4, "<b>*x* [a](http://e)", "@all / `b`", "# no\x1b[31m | <!channel>")
 	down := failures.Run{Known: true, Complete: true, Failed: 300, Cases: ids(320), Results: alike(300)}
+	withDefect := known(pay)
+	withDefect.Defects = third.Defects
+	muted := func(r failures.Result) failures.Result { r.Muted = true; return r }
 	cases := []struct {
 		name string
 		how  failures.Shown
@@ -111,6 +114,11 @@ func TestDefaultMessagesAboutFailingTests(t *testing.T) {
 		{"hostile texts", failures.Shown{}, []ending{before, {red(1), known(hostile)}}},
 		{"without reasons", failures.Shown{NoReasons: true}, []ending{before, {red(2), known(login, failures.Result{Status: "failed", Hash: "x",
 			Title: "the secret", Reason: "the secret"})}}},
+		{"all muted", failures.Shown{}, []ending{before, {red(2), known(muted(pay), muted(logout))}}},
+		{"some muted", failures.Shown{}, []ending{before, {red(3), known(login, muted(pay), muted(logout))}}},
+		{"some muted and one blocked", failures.Shown{}, []ending{before, {`"cases":14,"passed":11,"failed":2,"blocked":1`,
+			known(muted(pay), muted(logout))}}},
+		{"all with a defect", failures.Shown{}, []ending{before, {red(1), withDefect}}},
 		{"no more than one", failures.Shown{Most: 1}, []ending{before, {red(3), third}}},
 	}
 	var got strings.Builder
