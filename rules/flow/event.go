@@ -12,7 +12,7 @@ type EventSlot struct {
 	Entity string         `json:"entity"` // the key of the entity
 	Title  string         `json:"title"`  // for people, such as "run 7 in WEB"
 	Events []WaitingEvent `json:"events"`
-	Due    int64          `json:"due"` // when the slot is looked at, whatever is known then
+	Due    int64          `json:"due"` // when the first of them is decided at the latest
 }
 
 // MaxWaiting is how many events of one entity wait at most; a further one is decided at once.

@@ -1,6 +1,8 @@
 package message
 
-// MaxFailures is how many failing tests a message has at most. HTTP shows all of them, and other channels fewer.
+// MaxFailures is how many failing tests a message has at most, and the most that failures.most of a rule can be. By itself
+// HTTP shows all of them, email 50, PagerDuty 20, ntfy 5 and each other channel 10, and the reply in a thread of Slack 50.
+// Each channel shows fewer if it has no room for more.
 const MaxFailures = 200
 
 // Failures are the tests that failed in a run, as a message with the default body names them. They belong to the body,
