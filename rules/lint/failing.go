@@ -15,6 +15,7 @@ import (
 	"qaserelay/rules/failures"
 	"qaserelay/rules/lint/judge"
 	"qaserelay/rules/rulefile"
+	"qaserelay/rules/template"
 	"qaserelay/rules/yamldoc"
 )
 
@@ -131,6 +132,21 @@ func countedNames(c *condition.Condition) (found []diag.Finding) {
 				Message: length + " is 0 while Qase does not answer, and at most 200"})
 		}
 	}))
+	return found
+}
+
+// countedLists is countedNames for the calls of a template.
+func countedLists(all []template.Call) (found []diag.Finding) {
+	for _, call := range all {
+		if call.Name != "len" || len(call.Args) != 1 || call.Args[0].Item {
+			continue
+		}
+		list := strings.Join(call.Args[0].Path, ".")
+		if count := judge.Length(list); count != "len("+list+")" {
+			found = append(found, diag.Finding{At: call.At, Hint: "write ." + count + ", which counts all of them",
+				Message: "len ." + list + " is 0 while Qase does not answer, and at most 200"})
+		}
+	}
 	return found
 }
 

@@ -89,8 +89,8 @@ func (c *checker) fieldsHint(a template.Arg, kind string, events []*catalog.Sche
 			break
 		}
 	}
-	if a.Path[0] == "previous" {
-		field = "failed"
+	if best := map[string]string{"previous": "failed", "failures": "total", "trend": "line"}[a.Path[0]]; best != "" && len(a.Path) == 1 {
+		field = best
 	}
 	if kind == "a list of objects" {
 		return fmt.Sprintf("for each item write {{ range %s }}{{ .%s }} {{ end }}", a.Source, field)

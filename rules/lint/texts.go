@@ -32,7 +32,7 @@ func (c *checker) lintCalls(t rulefile.TextSource, events []*catalog.Schema) []d
 		Field:  func(path []string) (message, hint string) { return checkField(template.FieldUse{Path: path}, events) },
 		Person: c.explainPerson,
 	}
-	all = append(all, w.Ranges(outline.Ranges)...)
+	all = append(append(all, countedLists(outline.Calls)...), w.Ranges(outline.Ranges)...)
 	all = append(append(all, lintSigns(t, outline.Calls)...), w.Check(outline.Calls)...)
 	return append(all, c.lintPrints(t, outline.Prints, events)...)
 }

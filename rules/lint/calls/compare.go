@@ -186,7 +186,7 @@ func operand(a template.Arg) (source string, ok bool) {
 }
 
 // conditionField matches the fields and variables that conditions have too.
-var conditionField = regexp.MustCompile(`^(?:(?:payload|entity|actor|previous)(?:\.\w+)*|event_name|event_type|` +
+var conditionField = regexp.MustCompile(`^(?:(?:payload|entity|actor|previous|failures|trend)(?:\.\w+)*|event_name|event_type|` +
 	`event_action|project_code|source|team_member_id|timestamp|time)$`)
 
 // partOfTime matches the numbers that are parts of a time.
@@ -203,7 +203,7 @@ func literalPlace(call template.Call) diag.Position {
 }
 
 // roots matches the variables of conditions that templates write with a dot.
-var roots = regexp.MustCompile(`(^|[^\w."])((?:payload|entity|actor|previous)\.[a-z_]|(?:event_name|event_type|` +
+var roots = regexp.MustCompile(`(^|[^\w."])((?:payload|entity|actor|previous|failures|trend)\.[a-z_]|(?:event_name|event_type|` +
 	`event_action|project_code|source|team_member_id|timestamp|time)\b)`)
 
 // hint returns a hint about the condition of a call as one for the call.
