@@ -146,6 +146,7 @@ func mayImport() map[string][]string {
 		"relay/admin/client":  {"notifiers/redact"},
 		"relay/backtest":      {"relay/admin/desk", "rules", "rules/event", "rules/failures", "rules/ruletest"},
 		"relay/console/frame": {"relay/admin/access", "relay/console/live"},
+		"relay/console/chart": {},
 		"relay/console/live":  {},
 		"relay/console": {"notifiers/preview", "relay", "relay/admin/access", "relay/admin/desk", "relay/console/frame",
 			"relay/console/payload", "relay/store", "rules", "rules/catalog", "rules/condition", "rules/flow",
