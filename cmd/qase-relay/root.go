@@ -68,7 +68,7 @@ Exit codes: 0 success, 1 a check failed or something was not found or not delive
 		&cobra.Group{ID: "other", Title: "Other:"})
 	cli.Add(root, "server", newServe(c), newConfig(c), newHealthcheck(c), newBackup(c), newCopy(c))
 	cli.Add(root, "rules", newInit(c), newCheck(c), newTest(c), newBacktest(c), newSchema(c))
-	cli.Add(root, "inspect", newEvents(c), newDeliveries(c), newSilences(c), newWaiting(c), newExplain(c))
+	cli.Add(root, "inspect", newEvents(c), newDeliveries(c), newSilences(c), newWaiting(c), newExplain(c), newWhy(c))
 	cli.Add(root, "develop", demo.New(c), send.New(c), newNotify(c), newCatalog(c))
 	cli.Add(root, "other", newVersion(c), manual.New(c))
 	cli.Finish(root)

@@ -16,6 +16,7 @@ import (
 
 	"qaserelay/relay/admin/access"
 	"qaserelay/relay/admin/desk"
+	"qaserelay/relay/admin/why"
 	"qaserelay/relay/listen"
 	"qaserelay/relay/trial"
 )
@@ -25,6 +26,8 @@ type Options struct {
 	Desk *desk.Desk
 	// Trial tries events with rules.
 	Trial *trial.Trial
+	// Why says what became of events.
+	Why *why.Asker
 	// Metrics serves /metrics.
 	Metrics http.Handler
 	// Ready returns nil if the relay takes events now.
@@ -129,6 +132,7 @@ func (s *server) routes(r *mux.Router) {
 	get(r, "/api/v1/audit", s.audit)
 	get(r, "/api/v1/openapi.json", describe)
 	s.trialRoutes(r)
+	get(r, "/api/v1/why", s.why)
 	r.HandleFunc("/api/v1/events/replay", s.replayMany).Methods(http.MethodPost) // it may be dry
 	r.HandleFunc("/api/v1/events/{id}/replay", s.replayOne).Methods(http.MethodPost)
 	post(r, "/api/v1/deliveries/retry", s.retryMany)
@@ -187,6 +191,7 @@ POST /api/v1/deliveries/retry  the same for {"ids": [...]} or {"state": "dead", 
 POST /api/v1/deliveries/ID/cancel
 GET  /api/v1/rules             in their order, each with its place in the files
 GET  /api/v1/rules/NAME        one rule with its lines
+GET  /api/v1/why?q=TEXT        what became of it: an id, a Qase link, "WEB run 7", or words
 POST /api/v1/explain           what the rules, or a draft, do with an event: {"event": "run.completed"}
 POST /api/v1/check             problems of the current rules, or of a draft: {"rule": "- name: …"}
 GET  /api/v1/catalog           the events that Qase sends; catalog/NAME describes one

@@ -15,6 +15,7 @@ import (
 	"qaserelay/relay"
 	"qaserelay/relay/admin/access"
 	"qaserelay/relay/admin/desk"
+	"qaserelay/relay/admin/why"
 	"qaserelay/relay/config"
 	"qaserelay/relay/dispatch"
 	"qaserelay/relay/dispatch/dispatchtest"
@@ -73,6 +74,7 @@ func start(t *testing.T, o Options) *testAPI {
 	}
 	d.fill(t)
 	o.Desk = desk.New(d.options())
+	o.Why = why.New(o.Desk, d.store)
 	o.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "metrics 1\n")
 	})

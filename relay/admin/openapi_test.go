@@ -13,6 +13,7 @@ import (
 	"qaserelay/relay"
 	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/admin/desk/rulebook"
+	"qaserelay/relay/admin/why"
 	"qaserelay/relay/trial"
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/diag"
@@ -105,7 +106,7 @@ func TestEveryFieldOfAnAnswerIsDescribed(t *testing.T) {
 	schemas := readDescription(t).Components.Schemas
 	for name, answer := range map[string]any{
 		"Event": desk.Event{}, "Result": desk.Result{}, "AuditPage": desk.AuditPage{}, "AuditEntry": desk.AuditEntry{}, "EventPage": desk.EventPage{}, "Delivery": desk.Delivery{}, "DeliveryPage": desk.DeliveryPage{}, "Attempt": desk.Attempt{}, "Status": desk.Status{},
-		"Rule": desk.Rule{}, "RuleTarget": rulebook.Target{}, "TrialEvent": trial.Event{}, "TrialRequest": trial.Request{},
+		"Rule": desk.Rule{}, "RuleTarget": rulebook.Target{}, "WhyAnswer": why.Answer{}, "WhyStep": why.Step{}, "WhyEvent": why.Found{}, "TrialEvent": trial.Event{}, "TrialRequest": trial.Request{},
 		"Draft": trial.Draft{}, "TrialResult": trial.Result{}, "TriedEvent": trial.Tried{}, "TrialMessage": trial.Message{},
 		"Picture": trial.Picture{}, "PictureLine": trial.Line{}, "PictureRun": trial.Run{}, "Near": trial.Near{},
 		"TrialChange": trial.Change{}, "Check": trial.Check{}, "Problem": diag.Problem{}, "CatalogEvent": catalog.Event{}, "RuleTest": rulebook.Test{}, "Notifier": desk.Notifier{}, "Choice": choice{}, "Replay": desk.Replay{}, "Drift": relay.Drift{},

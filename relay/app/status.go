@@ -8,6 +8,7 @@ import (
 	"qaserelay/relay/admin"
 	"qaserelay/relay/admin/access"
 	"qaserelay/relay/admin/desk"
+	"qaserelay/relay/admin/why"
 	"qaserelay/relay/console"
 	"qaserelay/relay/metrics"
 	"qaserelay/relay/trial"
@@ -26,6 +27,7 @@ func (r *Relay) adminOptions(m *metrics.Metrics) (admin.Options, error) {
 		Stopping: r.stopping})
 	return admin.Options{
 		Desk:    r.desk,
+		Why:     why.New(r.desk, r.store),
 		Trial:   trial.New(trial.Options{Config: r.engine.Config, Store: r.store, Work: r.o.Work}),
 		Metrics: m.Handler(),
 		Ready:   r.engine.Ready,

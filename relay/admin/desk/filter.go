@@ -19,8 +19,8 @@ type Range struct {
 
 // Narrow cuts the range to the ids made from since on and before until. Each is a time, how long ago, or empty.
 func (r *Range) Narrow(since, until string) error {
-	from, err1 := parseTime("since", since)
-	to, err2 := parseTime("until", until)
+	from, err1 := ParseTime("since", since)
+	to, err2 := ParseTime("until", until)
 	if since != "" {
 		r.After = max(r.After, store.FirstID(from)-1)
 	}
@@ -30,8 +30,8 @@ func (r *Range) Narrow(since, until string) error {
 	return errors.Join(err1, err2)
 }
 
-// parseTime reads a time, or how long ago it was.
-func parseTime(name, text string) (time.Time, error) {
+// ParseTime reads a time, or how long ago it was. An empty text is the zero time. name is that of the parameter.
+func ParseTime(name, text string) (time.Time, error) {
 	t, err := time.Parse(time.RFC3339, text)
 	if err == nil || text == "" {
 		return t, nil
