@@ -121,7 +121,8 @@ func (b *tab) hear(ev any) {
 			b.faults = append(b.faults, fmt.Sprintf("console: %v", e.Args))
 		}
 	case *cdplog.EventEntryAdded:
-		if e.Entry.Level == "error" || e.Entry.Level == "warning" {
+		asksIcon := strings.HasSuffix(e.Entry.URL, "/favicon.ico") // the browser's own idea, for pages of plain text
+		if !asksIcon && (e.Entry.Level == "error" || e.Entry.Level == "warning") {
 			b.faults = append(b.faults, fmt.Sprintf("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL))
 		}
 	}
@@ -181,7 +182,7 @@ func (b *tab) check(where string) {
 // await waits until an expression is true.
 func (b *tab) await(expression string) {
 	b.t.Helper()
-	for end := time.Now().Add(patience); !eval[bool](b, "Boolean("+expression+")"); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(patience); !eval[bool](b, "(() => { try { return Boolean("+expression+") } catch { return false } })()"); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			b.t.Fatalf("never true: %s\nat %s\n%s", expression, eval[string](b, "location.href"),
 				eval[string](b, "document.body.innerText"))
@@ -189,16 +190,24 @@ func (b *tab) await(expression string) {
 	}
 }
 
+// click clicks an element once it is there and the page has loaded.
+func (b *tab) click(css string) {
+	b.t.Helper()
+	b.await(fmt.Sprintf("document.readyState === 'complete' && document.querySelector(%q)", css))
+	b.do(chromedp.Click(chromedp.CSS(css)))
+}
+
+// typeIn types into a field once it is there and the page has loaded.
+func (b *tab) typeIn(css, text string) {
+	b.t.Helper()
+	b.await(fmt.Sprintf("document.readyState === 'complete' && document.querySelector(%q)", css))
+	b.do(chromedp.SendKeys(chromedp.CSS(css), text))
+}
+
 // press types a key as a person does.
 func (b *tab) press(keys string) {
 	b.t.Helper()
 	b.do(chromedp.KeyEvent(keys))
-}
-
-// text returns the text of the page that a person sees.
-func (b *tab) text() string {
-	b.t.Helper()
-	return eval[string](b, "document.body.innerText")
 }
 
 // look is how a page is shown.

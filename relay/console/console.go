@@ -51,7 +51,8 @@ func New(o Options) (http.Handler, error) {
 		return nil, fmt.Errorf("reading the templates: %w", err)
 	}
 	c.frame, err = frame.New(frame.Options{Access: o.Access, State: c.state, Sections: sections(), Templates: pages,
-		Funcs: functions(), URLs: o.URLs, Logger: o.Logger, Stopping: o.Stopping})
+		Funcs: functions(), URLs: o.URLs, Logger: o.Logger, Stopping: o.Stopping,
+		Audit: c.note})
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +81,7 @@ func sections() []frame.Section {
 		{Path: "deliveries", Name: "Deliveries", Key: "g d"},
 		{Path: "waiting", Name: "Waiting", Key: "g w"},
 		{Path: "silences", Name: "Silences", Key: "g s"},
+		{Path: "audit", Name: "Audit", Key: "g a"},
 		{Path: "status", Name: "Status", Key: "g u"},
 	}
 }
@@ -112,6 +114,9 @@ func (c *Console) routes(f *frame.Frame) {
 	f.Post("/deliveries/{id}/retry", c.deliveryAction(c.o.Desk.Retry))
 	f.Post("/deliveries/{id}/rerender", c.deliveryAction(c.o.Desk.Rerender))
 	f.Post("/deliveries/{id}/cancel", c.deliveryAction(c.o.Desk.Cancel))
+	f.Get("/audit", c.audit)
+	f.Raw("/audit.csv", c.auditCSV)
+	f.Raw("/audit.jsonl", c.auditJSONL)
 	f.Get("/status", c.status)
 }
 

@@ -117,7 +117,11 @@ func (c *Console) eventPage(ctx context.Context, id store.ID) (*eventPage, error
 		}
 		p.Messages = append(p.Messages, m)
 	}
-	p.Steps = stepsOf(p)
+	deeds, err := c.deeds(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	p.Steps = stepsOf(p, deeds)
 	return p, nil
 }
 

@@ -18,125 +18,35 @@ import (
 // pageSize is the number of rows of a list.
 const pageSize = 50
 
-// eventQuery is the filter of the list of events, as its URL has it.
-type eventQuery struct {
-	Project, Event, Source, Rule, Notifier, Outcome, State, Since, Until string
-
-	before, after store.ID
-	filter        desk.EventFilter
-	Notes         []string // what the list does not follow
+// eventFilters are the filters of the list of events.
+func eventFilters() []string {
+	return []string{"project", "event", "source", "rule", "notifier", "outcome", "state", "since", "until"}
 }
 
-// parseEvents reads the filter in a URL. A value that it does not know becomes a note: the list says so, and shows
-// what the others select.
-func parseEvents(v url.Values) eventQuery {
-	text := func(name string) string { return strings.TrimSpace(v.Get(name)) }
-	q := eventQuery{Project: text("project"), Event: text("event"), Source: text("source"), Rule: text("rule"),
-		Notifier: text("notifier"), Outcome: text("outcome"), State: text("state"), Since: text("since"), Until: text("until")}
-	q.filter = desk.EventFilter{Source: q.Source, DeliveryFilter: store.DeliveryFilter{Project: q.Project,
-		EventName: q.Event, Rule: q.Rule, Notifier: q.Notifier}}
-	state, err := desk.ParseState(q.State)
+// parseEvents reads the filter in a URL.
+func parseEvents(v url.Values) (q listQuery, f desk.EventFilter) {
+	q = parseList(v, eventFilters())
+	f = desk.EventFilter{Source: q.Get("source"), DeliveryFilter: store.DeliveryFilter{Project: q.Get("project"),
+		EventName: q.Get("event"), Rule: q.Get("rule"), Notifier: q.Get("notifier")}}
+	state, err := desk.ParseState(q.Get("state"))
 	if q.note(err); err == nil {
-		q.filter.State = state
+		f.State = state
 	}
-	outcome, err := desk.ParseOutcome(q.Outcome)
+	outcome, err := desk.ParseOutcome(q.Get("outcome"))
 	if q.note(err); err == nil {
-		q.filter.Outcome = outcome
+		f.Outcome = outcome
 	}
-	q.before, q.after = q.cursor("before", v), q.cursor("after", v)
-	within := desk.Range{Before: q.before, After: q.after, OldestFirst: q.after != 0}
-	for _, bound := range [][2]string{{q.Since, ""}, {"", q.Until}} {
-		narrowed := within
-		if err := narrowed.Narrow(bound[0], bound[1]); err != nil {
-			q.note(err)
-			continue
-		}
-		within = narrowed
-	}
-	q.filter.Before, q.filter.After, q.filter.OldestFirst = within.Before, within.After, within.OldestFirst
-	for name := range v {
-		if !slices.Contains(eventParameters(), name) && name != "again" {
-			q.Notes = append(q.Notes, "The list has no filter "+name+".")
-		}
-	}
-	slices.Sort(q.Notes)
-	return q
-}
-
-// eventParameters are the parameters of the list of events.
-func eventParameters() []string {
-	return []string{"project", "event", "source", "rule", "notifier", "outcome", "state", "since", "until", "before",
-		"after"}
-}
-
-func (q *eventQuery) note(err error) {
-	if err != nil {
-		q.Notes = append(q.Notes, "Not filtered by "+err.Error()+".")
-	}
-}
-
-func (q *eventQuery) cursor(name string, v url.Values) store.ID {
-	if v.Get(name) == "" {
-		return 0
-	}
-	id, err := store.ParseID(v.Get(name))
-	if err != nil {
-		q.Notes = append(q.Notes, "Not filtered by "+name+": "+err.Error()+".")
-	}
-	return id
-}
-
-// Filtered reports whether a filter is set.
-func (q eventQuery) Filtered() bool { return len(q.values()) > 0 }
-
-// values returns the filter without the page.
-func (q eventQuery) values() url.Values {
-	v := url.Values{}
-	for name, value := range map[string]string{"project": q.Project, "event": q.Event, "source": q.Source, "rule": q.Rule,
-		"notifier": q.Notifier, "outcome": q.Outcome, "state": q.State, "since": q.Since, "until": q.Until} {
-		if value != "" {
-			v.Set(name, value)
-		}
-	}
-	return v
-}
-
-// With returns the query of the list with another value of one parameter.
-func (q eventQuery) With(name, value string) string {
-	v := q.values()
-	if v.Set(name, value); value == "" {
-		v.Del(name)
-	}
-	if len(v) == 0 {
-		return ""
-	}
-	return "?" + v.Encode()
-}
-
-// Query returns the query of the list, for links to the same events in another form.
-func (q eventQuery) Query() string { return q.With("", "") }
-
-// Words says in words what is selected.
-func (q eventQuery) Words() string {
-	var words []string
-	for _, one := range [][2]string{{"project", q.Project}, {"event", q.Event}, {"source", q.Source}, {"rule", q.Rule},
-		{"notifier", q.Notifier}, {"outcome", q.Outcome}, {"state", q.State}, {"since", q.Since}, {"until", q.Until}} {
-		if one[1] != "" {
-			words = append(words, one[0]+" "+one[1])
-		}
-	}
-	return strings.Join(words, ", ")
+	within := q.within()
+	f.Before, f.After, f.OldestFirst = within.Before, within.After, within.OldestFirst
+	return q, f
 }
 
 // eventList is what the page of events shows.
 type eventList struct {
-	eventQuery
-	Choices      eventChoices
-	Rows         []eventRow
-	Older, Newer string // the queries of the pages beside this one, or empty
-	Paged        bool   // it is not the newest page
-	Reached      time.Time
-	More         bool // there are older events that were not looked at
+	listQuery
+	listPager
+	Choices eventChoices
+	Rows    []eventRow
 }
 
 // eventChoices are the values that the filters offer.
@@ -145,16 +55,20 @@ type eventChoices struct {
 }
 
 func (c *Console) events(r *http.Request) (*frame.View, error) {
-	q := parseEvents(r.URL.Query())
-	page, err := c.o.Desk.Events(r.Context(), q.filter, pageSize)
+	q, f := parseEvents(r.URL.Query())
+	page, err := c.o.Desk.Events(r.Context(), f, pageSize)
 	if err != nil {
 		return nil, err
 	}
-	list := &eventList{eventQuery: q, Choices: c.eventChoices(), Paged: q.before != 0 || q.after != 0}
-	for _, e := range page.Events {
-		list.Rows = append(list.Rows, rowOf(e))
+	list := &eventList{listQuery: q, Choices: c.eventChoices()}
+	if f.OldestFirst {
+		slices.Reverse(page.Events)
 	}
-	list.turn(page.Next)
+	var ids []string
+	for _, e := range page.Events {
+		ids, list.Rows = append(ids, e.ID), append(list.Rows, rowOf(e))
+	}
+	list.listPager = q.pager(ids, page.Next)
 	return &frame.View{Template: "events", Title: "Events", Data: list, JSON: "api/v1/events" + q.Query(),
 		Live: !list.Paged}, nil
 }
@@ -220,29 +134,6 @@ func outcomeText(outcome string) string {
 	return strings.ReplaceAll(outcome, "_", " ")
 }
 
-// turn puts the newest row first, and adds the pages beside this one. next is the cursor that the desk returned.
-func (l *eventList) turn(next string) {
-	first, last := "", next
-	if l.filter.OldestFirst {
-		slices.Reverse(l.Rows)
-		first, last = next, ""
-		if len(l.Rows) > 0 {
-			last = l.Rows[len(l.Rows)-1].ID
-		}
-	} else if len(l.Rows) > 0 && l.before != 0 {
-		first = l.Rows[0].ID
-	}
-	if first != "" {
-		l.Newer = l.With("after", first)
-	}
-	if last != "" {
-		l.Older, l.More = l.With("before", last), true
-		if id, err := store.ParseID(last); err == nil {
-			l.Reached = id.Time()
-		}
-	}
-}
-
 func (c *Console) eventChoices() eventChoices {
 	st, ch := c.o.Desk.Status(), eventChoices{Outcomes: desk.Outcomes()}
 	for _, state := range store.States() {
@@ -261,9 +152,8 @@ func (c *Console) eventChoices() eventChoices {
 }
 
 // eachEvent calls yield for the events of a list, page after page, until it returns an error.
-func (c *Console) eachEvent(ctx context.Context, q eventQuery, yield func(desk.Event) error) error {
-	f := q.filter
-	f.OldestFirst, f.After = false, max(f.After, 0)
+func (c *Console) eachEvent(ctx context.Context, f desk.EventFilter, yield func(desk.Event) error) error {
+	f.OldestFirst = false
 	for {
 		page, err := c.o.Desk.Events(ctx, f, desk.MaxPage)
 		if err != nil {
@@ -286,7 +176,8 @@ func (c *Console) eachEvent(ctx context.Context, q eventQuery, yield func(desk.E
 func (c *Console) eventsCSV(w http.ResponseWriter, r *http.Request) error {
 	out := newExport(w, "events.csv", "id", "received_at", "source", "project", "event", "subject", "outcome", "rules",
 		"delivered", "unfinished", "dead", "cancelled")
-	return out.end(c.eachEvent(r.Context(), parseEvents(r.URL.Query()), func(e desk.Event) error {
+	_, f := parseEvents(r.URL.Query())
+	return out.end(c.eachEvent(r.Context(), f, func(e desk.Event) error {
 		return out.row(e.ID, e.ReceivedAt.UTC().Format(time.RFC3339Nano), e.Source, e.Project, e.Event, e.Subject,
 			e.Outcome, strings.Join(e.Matched, " "), out.number(e.States[store.Delivered]),
 			out.number(e.States[store.Pending]+e.States[store.Sending]), out.number(e.States[store.Dead]),
@@ -296,5 +187,6 @@ func (c *Console) eventsCSV(w http.ResponseWriter, r *http.Request) error {
 
 func (c *Console) eventsJSONL(w http.ResponseWriter, r *http.Request) error {
 	out := newExport(w, "events.jsonl")
-	return out.end(c.eachEvent(r.Context(), parseEvents(r.URL.Query()), func(e desk.Event) error { return out.json(e) }))
+	_, f := parseEvents(r.URL.Query())
+	return out.end(c.eachEvent(r.Context(), f, func(e desk.Event) error { return out.json(e) }))
 }

@@ -29,7 +29,7 @@ func parseList(v url.Values, filters []string) listQuery {
 			if text := strings.TrimSpace(v.Get(name)); text != "" {
 				q.values[name] = text
 			}
-		case name != "before" && name != "after" && name != "again":
+		case name != "before" && name != "after" && name != "again" && name != "live":
 			q.Notes = append(q.Notes, "The list has no filter "+name+".")
 		}
 	}

@@ -17,6 +17,7 @@ func pages(ids map[string]string) map[string]string {
 		"waiting": "/waiting", "waiting-none": "/waiting?kind=hold", "silences": "/silences", "silence-new": "/silences/new?project=WEB",
 		"event": "/events/" + ids["completed"], "event-defect": "/events/" + ids["defect"], "event-broken": "/events/" + ids["broken"],
 		"replay": "/events/" + ids["completed"] + "/replay",
+		"audit":  "/audit", "audit-none": "/audit?who=nobody&x=1",
 		"status": "/status", "missing": "/nothing", "logout": "/logout",
 	}
 }

@@ -208,16 +208,16 @@ func (g *rig) do(method, path string, form url.Values, headers ...string) *http.
 	return resp
 }
 
-// await waits until an answer has a text.
-func (g *rig) await(path, want string) {
+// await waits until the answer to a path has a text.
+func (g *rig) await(path, text string, headers ...string) {
 	g.t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		_, text := g.get(path)
-		if strings.Contains(text, want) {
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		_, got := g.get(path, headers...)
+		if strings.Contains(got, text) {
 			return
 		}
-		if time.Now().After(deadline) {
-			g.t.Fatalf("%s never has %s: %s", path, want, text)
+		if time.Now().After(end) {
+			g.t.Fatalf("%s never has %s: %s", path, text, got)
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 // step is an entry of what happened to an event.
 type step struct {
 	At       time.Time
-	Icon     string // ok, bad, warn, wait, off, again, or empty for a dot
+	Icon     string // ok, bad, warn, wait, off, again, person, or empty for a dot
 	Text     string
 	Note     string // beside the text
 	Error    string // below them
@@ -24,9 +24,9 @@ type step struct {
 	Ahead    bool   // it has not happened yet
 }
 
-// stepsOf joins arrival, decision, attempts and what is still to come, in the order of time.
-func stepsOf(p *eventPage) []step {
-	steps := []step{arrival(p), decided(p)}
+// stepsOf joins arrival, decision, attempts, what people did, and what is still to come, in the order of time.
+func stepsOf(p *eventPage, deeds []step) []step {
+	steps := append([]step{arrival(p), decided(p)}, deeds...)
 	for _, m := range p.Messages {
 		steps = append(steps, attemptsOf(m)...)
 		if s, ends := endOf(m); ends {

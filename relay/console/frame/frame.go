@@ -42,7 +42,7 @@ type Options struct {
 	// URLs are those under which browsers reach the address, besides its own.
 	URLs []string
 	// Audit records a sign-in, a sign-out, and a sign-in that failed; the actor is in the context.
-	Audit func(ctx context.Context, verb, outcome string)
+	Audit func(ctx context.Context, verb string, err error)
 	// Logger gets the errors that people do not see; nil logs nothing.
 	Logger *slog.Logger
 	// Stopping is closed when the relay stops, so that streams end; nil never is.
@@ -86,7 +86,7 @@ func New(o Options) (*Frame, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Audit == nil {
-		o.Audit = func(context.Context, string, string) {}
+		o.Audit = func(context.Context, string, error) {}
 	}
 	f := &Frame{o: o, live: live.Hub{Stopping: o.Stopping}, router: mux.NewRouter().SkipClean(true).UseEncodedPath()}
 	if err := errors.Join(f.readTemplates(), f.readAssets()); err != nil {

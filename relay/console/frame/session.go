@@ -58,7 +58,7 @@ func onceMore(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusUnauthorized)
-	_, _ = w.Write([]byte(`<!doctype html><html lang="en"><title>qase-relay</title><meta http-equiv="refresh" content="0;url=?` +
+	_, _ = w.Write([]byte(`<!doctype html><html lang="en"><title>qase-relay</title><link rel="icon" href="data:,"><meta http-equiv="refresh" content="0;url=?` +
 		strings.NewReplacer("&", "&amp;", `"`, "%22").Replace(query.Encode()) + "\"></html>\n"))
 }
 
@@ -96,7 +96,7 @@ func (f *Frame) signIn(w http.ResponseWriter, r *http.Request) {
 	var limit *access.LimitError
 	switch {
 	case err == nil:
-		f.o.Audit(ctx, "login", "ok")
+		f.o.Audit(ctx, "login", nil)
 		http.SetCookie(w, cookie)
 		seeOther(w, "./"+l.Next)
 	case errors.As(err, &limit):
@@ -104,7 +104,7 @@ func (f *Frame) signIn(w http.ResponseWriter, r *http.Request) {
 		l.Error = "Too many wrong tokens. Wait " + strconv.Itoa(limit.Seconds()) + " seconds."
 		f.askToken(w, r, l, http.StatusTooManyRequests)
 	case errors.Is(err, access.ErrWrong):
-		f.o.Audit(access.With(ctx, access.Stranger(r, l.Name)), "login-failed", "wrong token")
+		f.o.Audit(access.With(ctx, access.Stranger(r, l.Name)), "login-failed", err)
 		l.Error = "This token is wrong."
 		f.askToken(w, r, l, http.StatusUnauthorized)
 	default:
@@ -125,7 +125,7 @@ func (f *Frame) signOut(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err == nil {
-		f.o.Audit(access.With(r.Context(), actor), "logout", "ok")
+		f.o.Audit(access.With(r.Context(), actor), "logout", nil)
 	}
 	http.SetCookie(w, gone)
 	seeOther(w, "./login")

@@ -27,6 +27,8 @@
     document.title = next.title;
     document.body.dataset.root = next.body.dataset.root;
     page.dataset.scheme = next.documentElement.dataset.scheme;
+    // What is being typed stays. Idiomorph takes any focused element for that, also the whole <main>.
+    options.ignoreActiveValue = Boolean(document.activeElement?.matches("input, select, textarea"));
     for (const id of parts) Idiomorph.morph(document.getElementById(id), next.getElementById(id), options);
     ready();
     return true;
@@ -311,6 +313,8 @@
     document.dispatchEvent(new CustomEvent("console:page"));
   }
 
+  // The address of the icon is relative, and is read again whenever that of the page changes.
+  for (const link of document.querySelectorAll("link[href]")) link.href = link.href;
   if (new URLSearchParams(location.search).has("again")) {
     const clean = new URL(location.href);
     clean.searchParams.delete("again");
