@@ -22,6 +22,7 @@ import (
 	"qaserelay/relay/silences"
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/groupcommit"
+	"qaserelay/relay/telemetry"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
 )
@@ -49,6 +50,7 @@ type Options struct {
 	IDs     *store.IDs       // nil means those of the store's Node
 	// QaseTimeout is how long a request to the Qase API may take; 0 means 5 s.
 	QaseTimeout time.Duration
+	Telemetry   *telemetry.Telemetry // traces; nil exports none
 }
 
 // Engine accepts events and dispatches the deliveries that follow. Its methods may be called from many goroutines, Run
@@ -79,7 +81,8 @@ func New(o Options) *Engine {
 	e := &Engine{eventLines: sampledlog.Limit{PerSecond: dispatch.LinesPerSecond}, inbox: newInbox(),
 		decide: (*rules.Set).Decide}
 	d := dispatch.New(dispatch.Options{Store: o.Store, Config: o.Config, Logger: o.Logger, Metrics: o.Metrics,
-		Now: o.Now, Rand: o.Rand, IDs: o.IDs, StoreFailed: e.storeFailed, SlotsChanged: e.waker.look})
+		Now: o.Now, Rand: o.Rand, IDs: o.IDs, StoreFailed: e.storeFailed, SlotsChanged: e.waker.look,
+		Telemetry: o.Telemetry})
 	o.Logger, o.Metrics, o.Now, o.IDs = d.Logger, d.Metrics, d.Now, d.IDs // with their defaults
 	e.waker.fresh, e.waker.rules = make(chan struct{}, 1), ownSlotRules()
 	e.Options, e.dispatcher, e.qase = o, d, qaseapi.NewClient(qaseapi.Options{Logger: o.Logger, Now: o.Now,

@@ -17,7 +17,7 @@ func (e *Engine) newDelivery(
 ) (store.NewDelivery, *notifiers.Message, error) {
 	id := e.IDs.Next(e.Now())
 	m := NewMessage(id.String(), ev, n)
-	message, err := json.Marshal(dispatch.StoredMessage{Message: m, Fallbacks: n.Fallbacks})
+	message, err := json.Marshal(dispatch.StoredMessage{Message: m, Fallbacks: n.Fallbacks, Trace: ev.Trace})
 	d := store.NewDelivery{ID: id, Rule: n.Rule, Notifier: n.Notifier, OrderKey: n.OrderKey(), Title: n.Title,
 		Message: message, Wait: cfg.Settings.OrderWait, Cancelled: n.Cancelled}
 	if e.DryRun {

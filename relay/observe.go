@@ -33,6 +33,7 @@ func (e *Engine) observe(p *pendingEvent) {
 		return
 	}
 	e.observeResults(p.decision.Results, p.receipt.ID, p.event.Name, p.event.ReceivedAt)
+	e.traceDecision(p.event, tracedDecision{p.receipt.ID, p.decision.Results, len(p.plan.Deliveries)})
 	e.logDryRun(p.receipt.ID, p.plan.Deliveries)
 	if p.replayOf == 0 {
 		if sourceOf(e.Config(), p.event) != nil {

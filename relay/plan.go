@@ -79,7 +79,7 @@ func (e *Engine) moreKeys(cfg *config.Config, p *pendingEvent,
 
 // planOf returns the rows of the decision on p, and keeps the messages of its deliveries in p.
 func (e *Engine) planOf(cfg *config.Config, p *pendingEvent) (plan store.Plan, err error) {
-	p.messages, plan.Facts, plan.Outline = nil, p.facts.Encode(), outlineOf(&p.decision, p.event)
+	p.messages, plan.Facts, plan.Outline = nil, encodeFacts(p.facts, p.event), outlineOf(&p.decision, p.event)
 	if plan.Decisions, err = json.Marshal(p.decision); err != nil {
 		return plan, fmt.Errorf("encoding the decision: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/telemetry"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
 )
@@ -66,6 +67,7 @@ type startedReplay struct {
 	event *pendingEvent
 	dry   bool
 	err   error
+	work  *telemetry.Work
 }
 
 // startReplay reads the event, and decides it at once if the replay is dry or puts it into the inbox.
@@ -83,6 +85,10 @@ func (e *Engine) startReplay(ctx context.Context, id store.ID, o ReplayOptions) 
 	}
 	_ = json.Unmarshal(stored.Decisions, &r.first) // a decision that cannot be read has matched nothing
 	ev.ReceivedAt = e.Now()
+	if !o.Dry {
+		r.work = e.Telemetry.Begin("replay "+ev.Name, []string{ev.Trace})
+	}
+	ev.Trace = r.work.Trace()
 	r.event = &pendingEvent{event: ev, replayOf: id, request: o.request, forced: o.Force, done: make(chan struct{})}
 	r.event.facts = e.factsOf(ctx, ev, o.AskAgain)
 	if o.Dry {
@@ -129,6 +135,7 @@ func (r *startedReplay) result(ctx context.Context) Replay {
 		return result
 	}
 	result.New = r.event.receipt.ID
+	r.work.End(tracedEvent(result.New, r.event.event))
 	for _, d := range r.event.plan.Deliveries {
 		result.Messages = append(result.Messages, MadeMessage{d.ID, d.Rule, d.Notifier, d.Title})
 	}

@@ -37,17 +37,18 @@ func (e *Engine) Rerender(ctx context.Context, id store.ID) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	message, err := json.Marshal(dispatch.StoredMessage{Message: n.message, Fallbacks: n.Fallbacks})
+	message, err := json.Marshal(dispatch.StoredMessage{Message: n.message, Fallbacks: n.Fallbacks, Trace: n.trace})
 	if err != nil {
 		return false, fmt.Errorf("encoding the message: %w", err)
 	}
 	return e.dispatcher.Rewrite(ctx, store.Rewrite{ID: id, Title: n.Title, Message: message})
 }
 
-// rerendered is a notification with the message of a delivery.
+// rerendered is a notification with the message of a delivery, and the traceparent of its event.
 type rerendered struct {
 	rules.Notification
 	message notifiers.Message
+	trace   string
 }
 
 // notificationNow returns what the current rules make of the event of a delivery, for its notifier.
@@ -75,7 +76,7 @@ func (e *Engine) notificationNow(ctx context.Context, d store.Delivery) (r reren
 		return r, cannotRerender("the rule %q no longer has %q as a fallback; retry the delivery %s, which it was for",
 			root.Rule, d.Notifier, root.ID)
 	}
-	r.message = NewMessage(d.ID.String(), ev, r.Notification)
+	r.message, r.trace = NewMessage(d.ID.String(), ev, r.Notification), ev.Trace
 	return r, nil
 }
 

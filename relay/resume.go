@@ -189,7 +189,7 @@ func (t *turn) decideStored(f *store.Firing, stored *store.StoredEvent, u undeci
 		return final, fmt.Errorf("encoding the decision: %w", err)
 	}
 	merged.Subject = d.Subject
-	f.Of, f.Facts, f.Outline = stored.ID, out.resumed.facts.Encode(), outlineOf(&merged, out.resumed.event)
+	f.Of, f.Facts, f.Outline = stored.ID, encodeFacts(out.resumed.facts, out.resumed.event), outlineOf(&merged, out.resumed.event)
 	return final, t.addRows(f, out.resumed.event, &d)
 }
 
@@ -246,6 +246,7 @@ func (t *turn) settleResumed(out *firedSlot) {
 	}
 	id, _ := store.ParseID(r.id)
 	t.observeResults(out.results, id, r.event.Name, t.now)
+	t.traceDecision(r.event, tracedDecision{id, out.results, len(out.made)})
 	t.logDryRun(id, out.made)
 	if leftOut, due := t.eventLines.Admit(t.now); due && r.decided {
 		args := []any{"event", r.id, "event_name", r.event.Name, "project", r.event.Project, "source", r.event.Source,

@@ -10,6 +10,7 @@ import (
 	"qaserelay/relay/config"
 	"qaserelay/relay/sampledlog"
 	"qaserelay/relay/store"
+	"qaserelay/relay/telemetry"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
 	"qaserelay/rules/flow"
@@ -42,6 +43,8 @@ type firedSlot struct {
 	err     error // why it was moved or set aside
 	leaving bool
 	resumed *resumed // the event that was decided, for a slot of events
+	traces  []string // of the events that it is about
+	work    *telemetry.Work
 }
 
 // woken returns a slot as the rules take it, without its items.
@@ -179,6 +182,7 @@ func (t *turn) fire(w rules.Woken, s *store.Slot, get func(string) ([]byte, erro
 	if isDigest = isDigest && out.name.Kind == flow.Digest; isDigest {
 		out.count = slot.Count
 	}
+	out.traces = tracesOf(&w)
 	if k := out.name.Kind; k == flow.Wait || k == flow.Throttle {
 		out.gone = len(w.Events) < len(t.events(s))
 	}
@@ -218,6 +222,8 @@ func (t *turn) firing(d *rules.Decision, key string, out *firedSlot) (f store.Fi
 		f.Event = &store.Event{ID: t.IDs.Next(t.now), Source: r.Source, Name: r.Name, Project: r.Project, Kind: r.Kind,
 			Body: r.Body, ReceivedAt: t.now}
 		out.row, out.kind, out.about = f.Event.ID, r.Kind, r.Name
+		out.work = t.Telemetry.Begin("fire "+r.Kind, out.traces)
+		ev.Trace = out.work.Trace()
 	}
 	for _, c := range d.Changes {
 		out.moved = out.moved || c.Key == key && !c.Due.IsZero()
@@ -329,6 +335,7 @@ func (t *turn) observeFired(out *firedSlot, outcome string) {
 		t.Metrics.DigestSent(out.count)
 	}
 	t.observeResults(out.results, out.row, out.about, t.now)
+	out.work.End(telemetry.Event{ID: out.row.String(), Name: out.about})
 	t.logDryRun(out.row, out.made)
 }
 

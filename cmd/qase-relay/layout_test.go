@@ -36,7 +36,7 @@ func mayImport() map[string][]string {
 	kind := []string{"notifiers", "notifiers/markup", "notifiers/httpclient", "notifiers/preview",
 		"notifiers/service"}
 	engine := append([]string{"relay/config", "relay/dispatch", "relay/metrics", "relay/sampledlog", "relay/silences",
-		"relay/qaseapi", "relay/asker", "relay/store", "relay/store/groupcommit", "notifiers"}, language...)
+		"relay/qaseapi", "relay/asker", "relay/store", "relay/store/groupcommit", "relay/telemetry", "notifiers"}, language...)
 	engine = append(engine, "rules")
 	return map[string][]string{
 		"rules/catalog":       {},
@@ -121,6 +121,7 @@ func mayImport() map[string][]string {
 		"relay/trial": append([]string{"notifiers", "notifiers/builtin", "notifiers/markup", "notifiers/preview", "notifiers/redact", "relay",
 			"relay/admin/access", "relay/config", "relay/store", "rules/ruletest", "rules/rulefile/written"}, reading...),
 		"relay/metrics":    {"rules/value"},
+		"relay/telemetry":  {"relay/sampledlog"},
 		"relay/sampledlog": {},
 		"relay/silences":   {"relay/store", "rules/silence"},
 		"relay/config": append([]string{"notifiers", "notifiers/builtin", "notifiers/markup", "notifiers/redact",
@@ -129,7 +130,7 @@ func mayImport() map[string][]string {
 			"rules/value"},
 		"relay/asker":           {"rules/event", "rules/failures"},
 		"relay/qaseapi/standin": {}, // for tests and the demo
-		"relay/dispatch": {"relay/config", "relay/metrics", "relay/sampledlog", "relay/store",
+		"relay/dispatch": {"relay/config", "relay/metrics", "relay/sampledlog", "relay/store", "relay/telemetry",
 			"relay/store/groupcommit", "notifiers", "rules", "rules/rulefile", "rules/value"},
 		"relay/dispatch/dispatchtest": {"notifiers", "relay/config", "rules", "rules/rulefile"}, // for tests
 		"relay":                       engine,

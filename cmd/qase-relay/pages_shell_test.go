@@ -15,9 +15,10 @@ import (
 	"qaserelay/cmd/qase-relay/terminal"
 )
 
-// recorder is a shell in which each command writes down its words and does nothing. Only builtins work.
+// recorder is a shell in which each command writes down its words and does nothing. Only builtins work. The commands of
+// a pipe run at the same time, so each writes all of its words at once.
 const recorder = `
-record() { local word; for word; do printf '%s\0' "$word"; done >>"$RECORDED"; printf '\n\0' >>"$RECORDED"; }
+record() { printf '%s\0' "$@" $'\n' >>"$RECORDED"; }
 command_not_found_handle() { record "$@"; }
 cd() { :; }
 `

@@ -33,6 +33,7 @@ type serveFlags struct {
 	dryRun    bool
 	logFormat string
 	logLevel  string
+	otlp      string
 }
 
 func newServe(c *terminal.Console) *cobra.Command {
@@ -61,6 +62,8 @@ Exits with 2 if it cannot start, and with 1 if the disk fails or its store is lo
 	f.addresses.Add(set)
 	addStore(set, &f.store)
 	set.BoolVar(&f.dryRun, "dry-run", false, "decide and record, but send nothing")
+	set.StringVar(&f.otlp, "otlp-endpoint", "", "`URL` to which traces and metrics are exported by OpenTelemetry (OTLP over "+
+		"HTTP), such as http://localhost:4318; default $OTEL_EXPORTER_OTLP_ENDPOINT")
 	set.StringVar(&f.logFormat, "log-format", "text", "`FORMAT`: text or json")
 	set.StringVar(&f.logLevel, "log-level", "info", "`LEVEL`: debug, info, warn or error")
 	return cmd
@@ -97,7 +100,8 @@ func serve(ctx context.Context, c *terminal.Console, f serveFlags) error {
 	defer signal.Stop(reloads)
 	build := c.Build
 	o := app.Options{Rules: f.rules, Load: load, Config: cfg, StoreURL: f.store,
-		DryRun: f.dryRun, Logger: logger, Reloads: reloads, Version: build.Version, Revision: build.Revision}
+		DryRun: f.dryRun, OTLPEndpoint: f.otlp, Logger: logger, Reloads: reloads,
+		Version: build.Version, Revision: build.Revision}
 	if c.IsMain {
 		o.Work = trial.Self().Work
 	}

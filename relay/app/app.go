@@ -24,6 +24,7 @@ import (
 	"qaserelay/relay/listen"
 	"qaserelay/relay/metrics"
 	"qaserelay/relay/store"
+	"qaserelay/relay/telemetry"
 	"qaserelay/relay/trial"
 	"qaserelay/rules"
 	"qaserelay/rules/catalog"
@@ -35,6 +36,8 @@ const (
 	publicGrace = 300 * time.Millisecond
 	// adminGrace is the same for the admin address.
 	adminGrace = time.Second
+	// exportGrace is the time that telemetry has to arrive.
+	exportGrace = time.Second
 )
 
 // Options are what a relay runs with.
@@ -58,6 +61,8 @@ type Options struct {
 	Started        func(*Relay)     // called once events are taken
 	// Work works on drafts of rules; nil does so within this process, which a draft can keep busy.
 	Work func(ctx context.Context, in trial.Input) (trial.Output, error)
+	// OTLPEndpoint is the base URL of a receiver of OpenTelemetry; empty means its standard variables.
+	OTLPEndpoint string
 	// Version and Revision of the program, for the API and the metrics.
 	Version, Revision string
 }
@@ -72,6 +77,7 @@ type Relay struct {
 	engine   *relay.Engine
 	desk     *desk.Desk
 	reloader *config.Reloader
+	exports  *telemetry.Telemetry // nil if none are configured
 	public   server
 	admin    server
 	stopping chan struct{} // closed when the admin address stops taking calls
@@ -114,7 +120,7 @@ func Open(ctx context.Context, o Options) (*Relay, error) {
 	if err := r.open(ctx); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
-	if err := r.assemble(); err != nil {
+	if err := r.assemble(ctx); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil
@@ -138,14 +144,18 @@ func (r *Relay) open(ctx context.Context) (err error) {
 }
 
 // assemble joins the parts.
-func (r *Relay) assemble() error {
+func (r *Relay) assemble(ctx context.Context) (err error) {
 	o := r.o
 	m := metrics.New(metrics.Options{Version: o.Version, Revision: o.Revision, Known: isCatalogEvent})
+	if r.exports, err = telemetry.Start(ctx, telemetry.Options{Endpoint: o.OTLPEndpoint, Getenv: os.Getenv,
+		Version: o.Version, Metrics: m.Gatherer(), Logger: o.Logger}); err != nil {
+		return err
+	}
 	r.engine = relay.New(relay.Options{Store: r.store, Config: o.Config, DryRun: o.DryRun, Logger: o.Logger,
-		Metrics: m})
+		Metrics: m, Telemetry: r.exports})
 	r.reloader = config.NewReloader(config.ReloadOptions{Patterns: o.Rules, Load: o.Load, Config: o.Config,
 		Apply: r.engine.Reload, Logger: o.Logger, Observe: m.Reloaded})
-	r.public.http = ingest.Server("", ingest.New(ingest.Options{
+	r.public.http = ingest.Server("", r.exports.Handler(ingest.New(ingest.Options{
 		Accept:  r.accept,
 		Sources: func() []rules.Source { return r.engine.Config().Sources },
 		Ready:   r.engine.Ready,
@@ -154,7 +164,7 @@ func (r *Relay) assemble() error {
 		MaxBody: o.MaxBody, MaxBodies: o.MaxBodies,
 		TrustedProxies: r.trustedProxies,
 		Logger:         o.Logger,
-	}))
+	})))
 	options, err := r.adminOptions(m)
 	r.admin.http = ingest.Server("", admin.New(options))
 	r.admin.http.RegisterOnShutdown(sync.OnceFunc(func() { close(r.stopping) }))
@@ -176,7 +186,12 @@ func isCatalogEvent(name string) bool {
 }
 
 func (r *Relay) accept(ctx context.Context, ev *event.Event) (id string, duplicate bool, err error) {
+	ev.Trace = r.exports.Parent(ctx)
 	receipt, err := r.engine.Accept(ctx, ev)
+	if r.exports != nil && err == nil {
+		r.exports.Accepted(ctx, telemetry.Event{ID: receipt.ID.String(), Name: ev.Name, Source: ev.Source,
+			Project: ev.Project, Duplicate: receipt.Duplicate})
+	}
 	return receipt.ID.String(), receipt.Duplicate, err
 }
 
@@ -205,6 +220,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	stopEngine()
 	engine.Wait()
 	others.Go(r.engine.Config().Close)
+	others.Go(r.endExports)
 	r.admin.shutdown(adminGrace)
 	others.Wait()
 	err := r.store.Close()
@@ -216,6 +232,15 @@ func (r *Relay) Run(ctx context.Context) error {
 	}
 	r.o.Logger.Info("stopped")
 	return nil
+}
+
+// endExports exports the last spans and metrics, for a second at most.
+func (r *Relay) endExports() {
+	ctx, cancel := context.WithTimeout(context.Background(), exportGrace)
+	defer cancel()
+	if err := r.exports.Close(ctx); err != nil {
+		r.o.Logger.Warn("telemetry not exported", "error", err)
+	}
 }
 
 // awaitEngine returns when the engine takes events, so that no early call is refused.
@@ -255,6 +280,7 @@ func (r *Relay) Close() error {
 			errs = append(errs, s.listener.Close())
 		}
 	}
+	r.endExports()
 	if r.store != nil {
 		errs = append(errs, r.store.Close())
 	}

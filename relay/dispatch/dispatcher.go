@@ -17,6 +17,7 @@ import (
 	"qaserelay/relay/sampledlog"
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/groupcommit"
+	"qaserelay/relay/telemetry"
 )
 
 const (
@@ -43,6 +44,7 @@ type Options struct {
 	StoreFailed func(ctx context.Context, op string, err error)
 	// SlotsChanged is called when another relay has stored a slot that is due earlier than others. Nil does nothing.
 	SlotsChanged func()
+	Telemetry    *telemetry.Telemetry // gets each attempt; nil exports none
 }
 
 // withDefaults returns o with each nil field, except Store and Config, set to its default.

@@ -79,10 +79,11 @@ func deliveryArgs(del *store.Delivery, o store.Outcome) []any {
 		"attempts", attempts}
 }
 
-// logAttempt logs the outcome of an attempt: the end of a delivery, and sampled what failed and is tried again, or
-// missed a recipient.
+// logAttempt traces and logs the outcome of an attempt: the end of a delivery, and sampled what failed and is tried
+// again, or missed a recipient.
 func (d *Dispatcher) logAttempt(del *store.Delivery, o store.Outcome) {
 	a := o.Attempt
+	d.traceAttempt(del, o)
 	if o.State != store.Pending {
 		d.noteEnd(del, o)
 	}

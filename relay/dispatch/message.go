@@ -18,6 +18,8 @@ const sendTimeout = time.Minute
 type StoredMessage struct {
 	notifiers.Message
 	Fallbacks []rules.Fallback `json:"fallback,omitempty"`
+	// Trace is the W3C traceparent of the event, or "".
+	Trace string `json:"trace,omitempty"`
 }
 
 // messageOf returns the message to send for a delivery. made is the message if it is known; otherwise it is read from

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	dto "github.com/prometheus/client_model/go"
 
 	"qaserelay/rules/value"
 )
@@ -190,6 +191,14 @@ func (m *Metrics) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		m.scrape(r.Context())
 		handler.ServeHTTP(w, r)
+	})
+}
+
+// Gatherer returns the metrics with the backlog as it is now, for other exporters.
+func (m *Metrics) Gatherer() prometheus.Gatherer {
+	return prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
+		m.scrape(context.Background())
+		return m.registry.Gather()
 	})
 }
 

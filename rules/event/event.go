@@ -4,6 +4,7 @@ package event
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -29,6 +30,8 @@ type Event struct {
 	ReceivedAt    time.Time
 	// Facts are what else is known of it, as they are stored with it: JSON, or nil.
 	Facts []byte
+	// Trace is the W3C traceparent of the call that brought it, or "".
+	Trace string
 }
 
 // Type returns the part of the name before the dot: run.
@@ -133,9 +136,21 @@ func Parse(source string, body []byte, receivedAt time.Time) (*Event, error) {
 func ParseStored(source string, body, facts []byte, receivedAt time.Time) (*Event, error) {
 	ev, err := Parse(source, body, receivedAt)
 	if err == nil {
-		ev.Facts = facts
+		ev.Facts, ev.Trace = facts, traceOf(facts)
 	}
 	return ev, err
+}
+
+// traceOf returns the traceparent that is kept with the facts of an event, or "".
+func traceOf(facts []byte) string {
+	if !bytes.Contains(facts, []byte(`"trace":"`)) {
+		return ""
+	}
+	var kept struct {
+		Trace string `json:"trace"`
+	}
+	_ = json.Unmarshal(facts, &kept) // facts that cannot be read have none
+	return kept.Trace
 }
 
 // RelayPrefix and SummaryPrefix begin the names of events that the relay makes itself.

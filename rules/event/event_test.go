@@ -97,3 +97,19 @@ func parsed(t *testing.T, body string) *event.Event {
 	}
 	return ev
 }
+
+func TestAStoredEventKeepsItsTrace(t *testing.T) {
+	body := []byte(`{"event_name":"run.started","payload":{"id":1}}`)
+	for facts, want := range map[string]string{
+		`{"asked_at":1,"trace":"00-a-b-01"}`:         "00-a-b-01",
+		`{"entity":{"trace":"of the entity"}}`:       "",
+		`{"entity":{"title":"\"trace\":\"x\""}}`:     "",
+		`{"entity":{"trace":"x"},"trace":"00-c-d-00`: "",
+		``: "",
+	} {
+		ev, err := event.ParseStored("qase", body, []byte(facts), time.Unix(1700000000, 0))
+		if err != nil || ev.Trace != want {
+			t.Errorf("%s: got %q, %v", facts, ev.Trace, err)
+		}
+	}
+}

@@ -23,6 +23,8 @@ type Facts struct {
 	Member map[string]any `json:"member,omitempty"`
 	// Run is nil if nothing was asked about the results of a run.
 	Run *Run `json:"run,omitempty"`
+	// Trace is the W3C traceparent of the call that brought the event. It is kept here beside the answers of Qase.
+	Trace string `json:"trace,omitempty"`
 }
 
 // Run is what is known of the results of a run that has ended.
@@ -151,10 +153,15 @@ type Defect struct {
 // ReadFacts reads encoded facts. It returns nil for anything else, and for none.
 func ReadFacts(data []byte) *Facts {
 	var f Facts
-	if len(data) == 0 || json.Unmarshal(data, &f) != nil {
+	if len(data) == 0 || json.Unmarshal(data, &f) != nil || f.Trace != "" && f.isEmpty() {
 		return nil
 	}
 	return &f
+}
+
+// isEmpty reports whether Qase has said nothing.
+func (f *Facts) isEmpty() bool {
+	return f.AskedAt == 0 && f.Entity == nil && f.Member == nil && f.Run == nil
 }
 
 // Encode returns the facts as JSON of at most MaxFactsBytes, and nil for nil. The failing tests and then the cases that do

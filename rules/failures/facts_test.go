@@ -44,3 +44,13 @@ func TestFactsAreBounded(t *testing.T) {
 		t.Errorf("%d bytes", len(data))
 	}
 }
+
+// TestATraceIsNoAnswer: facts that are no more than a traceparent are as none.
+func TestATraceIsNoAnswer(t *testing.T) {
+	if got := ReadFacts((&Facts{Trace: "00-a-b-01"}).Encode()); got != nil {
+		t.Errorf("got %+v", got)
+	}
+	if got := ReadFacts((&Facts{Trace: "00-a-b-01", AskedAt: 1}).Encode()); got == nil || got.Trace != "00-a-b-01" {
+		t.Errorf("got %+v", got)
+	}
+}
