@@ -71,8 +71,9 @@ func (s *server) status(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, s.Desk.Status())
 }
 
-func (s *server) rules(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, map[string]any{"rules": s.Desk.Rules()})
+func (s *server) rules(w http.ResponseWriter, r *http.Request) {
+	list, err := s.Desk.RulesInUse(r.Context())
+	s.answer(w, map[string]any{"rules": list}, err)
 }
 
 func (s *server) rule(w http.ResponseWriter, r *http.Request) {
@@ -81,7 +82,7 @@ func (s *server) rule(w http.ResponseWriter, r *http.Request) {
 		s.answer(w, nil, desk.ErrNoRule)
 		return
 	}
-	rule, err := s.Desk.Rule(name)
+	rule, err := s.Desk.RuleInUse(r.Context(), name)
 	s.answer(w, rule, err)
 }
 

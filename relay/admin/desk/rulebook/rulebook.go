@@ -4,6 +4,7 @@ package rulebook
 
 import (
 	"sync"
+	"time"
 
 	"qaserelay/relay/config"
 	"qaserelay/rules"
@@ -25,6 +26,17 @@ type Rule struct {
 	Timing   Timing   `json:"timing,omitzero"`
 	Tests    []Test   `json:"tests"`            // those that make it fire
 	Source   []string `json:"source,omitempty"` // its lines of the file; not in lists
+	Use      *Use     `json:"use,omitempty"`    // absent if it has not matched yet
+}
+
+// Use is how often a rule matched.
+type Use struct {
+	Day       int        `json:"matches_24h"` // counted by full hours
+	Week      int        `json:"matches_7d"`
+	Held      int        `json:"held_back_7d"` // of these, those whose messages were held back or dropped
+	Errors    int        `json:"errors_7d"`    // events on which its condition failed
+	LastEvent string     `json:"last_event_id,omitempty"`
+	LastAt    *time.Time `json:"last_match_at,omitempty"`
 }
 
 // Target is an entry of notify. Its options are as they are written, with secrets masked.
