@@ -150,7 +150,7 @@ func mayImport() map[string][]string {
 		"relay/console/frame": {"relay/admin/access", "relay/console/live"},
 		"relay/console/chart": {},
 		"relay/console/live":  {},
-		"relay/console": {"notifiers/preview", "relay", "relay/admin/access", "relay/admin/desk", "relay/console/frame",
+		"relay/console": {"notifiers/preview", "relay", "relay/admin/access", "relay/admin/desk", "relay/admin/why", "relay/console/frame",
 			"relay/console/payload", "relay/store", "rules", "rules/catalog", "rules/condition", "rules/flow",
 			"rules/silence"},
 		"relay/console/payload": {},

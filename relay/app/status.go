@@ -23,11 +23,12 @@ func (r *Relay) adminOptions(m *metrics.Metrics) (admin.Options, error) {
 		FilledFrom: r.engine.FilledFrom, Silences: r.engine.Silences(),
 		Config: r.engine.Config, Logger: r.o.Logger})
 	guard := access.New(r.accessOptions())
-	pages, err := console.New(console.Options{Desk: r.desk, Access: guard, URLs: r.o.AdminURLs, Logger: r.o.Logger,
+	asker := why.New(r.desk, r.store)
+	pages, err := console.New(console.Options{Desk: r.desk, Why: asker, Access: guard, URLs: r.o.AdminURLs, Logger: r.o.Logger,
 		Stopping: r.stopping})
 	return admin.Options{
 		Desk:    r.desk,
-		Why:     why.New(r.desk, r.store),
+		Why:     asker,
 		Trial:   trial.New(trial.Options{Config: r.engine.Config, Store: r.store, Work: r.o.Work}),
 		Metrics: m.Handler(),
 		Ready:   r.engine.Ready,

@@ -18,6 +18,7 @@ import (
 
 	"qaserelay/relay/admin/access"
 	"qaserelay/relay/admin/desk"
+	"qaserelay/relay/admin/why"
 	"qaserelay/relay/console/frame"
 	"qaserelay/relay/store"
 )
@@ -25,6 +26,7 @@ import (
 // Options are what the console works with. All but URLs and Logger are needed.
 type Options struct {
 	Desk   *desk.Desk
+	Why    *why.Asker
 	Access *access.Guard
 	// URLs are those under which browsers reach the address, besides its own.
 	URLs []string
@@ -79,6 +81,8 @@ func sections() []frame.Section {
 	return []frame.Section{
 		{Path: "events", Name: "Events", Key: "g e"},
 		{Path: "deliveries", Name: "Deliveries", Key: "g d"},
+		{Path: "rules", Name: "Rules", Key: "g r"},
+		{Path: "why", Name: "Why", Key: "g y"},
 		{Path: "waiting", Name: "Waiting", Key: "g w"},
 		{Path: "silences", Name: "Silences", Key: "g s"},
 		{Path: "audit", Name: "Audit", Key: "g a"},
@@ -97,6 +101,9 @@ func (c *Console) routes(f *frame.Frame) {
 	f.Raw("/deliveries.csv", c.deliveriesCSV)
 	f.Raw("/deliveries.jsonl", c.deliveriesJSONL)
 	f.Get("/deliveries/{id}", c.delivery)
+	f.Get("/rules", c.rules)
+	f.Get("/rules/{name}", c.rule)
+	f.Get("/why", c.why)
 	f.Get("/waiting", c.waiting)
 	f.Get("/waiting/{id}", c.waitingOne)
 	f.Post("/waiting/{id}/flush", c.flush)

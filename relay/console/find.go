@@ -11,7 +11,7 @@ import (
 )
 
 // find sends a browser from the box in the header to what it names: the id of an event or delivery, the name of an
-// event, or the code of a project.
+// event, or the code of a project. Anything else, such as a Qase link or WEB run 7, is asked about.
 func (c *Console) find(w http.ResponseWriter, r *http.Request) error {
 	text := strings.TrimSpace(r.URL.Query().Get("q"))
 	to := "events"
@@ -19,6 +19,8 @@ func (c *Console) find(w http.ResponseWriter, r *http.Request) error {
 		if to, err = c.findID(r, id); err != nil {
 			return err
 		}
+	} else if strings.ContainsAny(text, " -/") {
+		to = "why?" + url.Values{"q": {text}}.Encode()
 	} else if strings.Contains(text, ".") {
 		to += "?" + url.Values{"event": {text}}.Encode()
 	} else if text != "" {

@@ -18,6 +18,8 @@ func pages(ids map[string]string) map[string]string {
 		"event": "/events/" + ids["completed"], "event-defect": "/events/" + ids["defect"], "event-broken": "/events/" + ids["broken"],
 		"replay": "/events/" + ids["completed"] + "/replay",
 		"audit":  "/audit", "audit-none": "/audit?who=nobody&x=1",
+		"rules": "/rules", "rule": "/rules/failed-run", "rule-missing": "/rules/none", "why": "/why",
+		"why-run": "/why?q=WEB+run+7", "why-failed": "/why?q=" + ids["aborted"], "why-none": "/why?q=WEB+run+99", "why-wrong": "/why?q=x&until=y",
 		"status": "/status", "missing": "/nothing", "logout": "/logout",
 	}
 }

@@ -7,7 +7,7 @@ import (
 
 func TestWhatAQuestionIsAbout(t *testing.T) {
 	for text, want := range map[string]string{
-		"01f3k9q2m0g00":                                       "01f3k9q2m0g00",
+		"01f3k9q2m0g00": "01f3k9q2m0g00",
 		"https://app.qase.io/run/WEB/dashboard/7":             "run 7 of the project WEB",
 		"https://app.qase.io/run/WEB/dashboard/7?tab=results": "run 7 of the project WEB",
 		"https://acme.qase.io/run/web/dashboard/7/":           "run 7 of the project WEB",

@@ -51,9 +51,9 @@ func (w *walk) all(ctx context.Context) error {
 // arrived adds the steps from the arrival to the catalog.
 func (w *walk) arrived() {
 	e := w.event
-	text := fmt.Sprintf("arrived at %s at the source %s", timeText(e.ReceivedAt), e.Source)
+	text := fmt.Sprintf("arrived at %s at the source %s", w.asker.timeText(e.ReceivedAt), e.Source)
 	if e.Kind != "" {
-		text = fmt.Sprintf("made by the relay (%s) at %s", e.Kind, timeText(e.ReceivedAt))
+		text = fmt.Sprintf("made by the relay (%s) at %s", e.Kind, w.asker.timeText(e.ReceivedAt))
 	}
 	w.add("arrived", Passed, text)
 	text = "it is the first with its body"
@@ -82,7 +82,7 @@ func (w *walk) undecided() {
 			text += ", until Qase says which tests failed"
 		}
 		if wait.Until != nil {
-			text += ", at the latest until " + timeText(*wait.Until)
+			text += ", at the latest until " + w.asker.timeText(*wait.Until)
 		}
 	}
 	w.add("matched", Pending, text)
@@ -272,7 +272,7 @@ func (w *walk) waits(ctx context.Context, all []desk.Delivery) error {
 			text += ", the last one failed: " + d.Error
 		}
 		if d.NextAt != nil {
-			text += ", next attempt at " + timeText(*d.NextAt)
+			text += ", next attempt at " + w.asker.timeText(*d.NextAt)
 		}
 		if i := slices.IndexFunc(states, func(n desk.Notifier) bool { return n.Name == d.Notifier }); i >= 0 && states[i].Why != "" {
 			text += "; the notifier is " + states[i].State + ": " + states[i].Why
@@ -305,7 +305,7 @@ func (w *walk) arrivedAt(all []desk.Delivery, others bool) {
 	}
 	var texts []string
 	for _, d := range all {
-		text := fmt.Sprintf("%s by %s at %s: %s", d.Notifier, d.Rule, timeText(d.UpdatedAt), strings.TrimSpace(d.Status+" "+d.Title))
+		text := fmt.Sprintf("%s by %s at %s: %s", d.Notifier, d.Rule, w.asker.timeText(d.UpdatedAt), strings.TrimSpace(d.Status+" "+d.Title))
 		if d.Error != "" {
 			text += " (" + d.Error + ")"
 		}

@@ -137,7 +137,7 @@ func (a *Asker) Ask(ctx context.Context, text string, until time.Time) (Answer, 
 func (a *Asker) missing(ctx context.Context, q *question, out Answer) (Answer, error) {
 	s := Step{Name: "arrived", State: Broken, Text: "no event about " + q.about() + " has arrived"}
 	if out.SearchedBack != nil {
-		s.Details = append(s.Details, "searched back to "+timeText(*out.SearchedBack))
+		s.Details = append(s.Details, "searched back to "+a.timeText(*out.SearchedBack))
 	} else {
 		kept, _ := a.desk.Retention()
 		s.Details = append(s.Details, fmt.Sprintf("all stored events were searched; events are kept for %s", spanText(kept)))
@@ -149,7 +149,7 @@ func (a *Asker) missing(ctx context.Context, q *question, out Answer) (Answer, e
 		}
 		text := "no event of the project " + q.project + " is stored: is its webhook set up in Qase, and does it point here?"
 		if len(last) > 0 {
-			text = fmt.Sprintf("the last event of the project %s is %s, at %s", q.project, last[0].Name, timeText(last[0].ReceivedAt))
+			text = fmt.Sprintf("the last event of the project %s is %s, at %s", q.project, last[0].Name, a.timeText(last[0].ReceivedAt))
 		}
 		s.Details = append(s.Details, text)
 	}
@@ -226,8 +226,10 @@ func (a *Asker) toldAbout(ctx context.Context, q *question) (texts []string, err
 		q.kind, q.project)}, nil
 }
 
-// timeText returns a time for people.
-func timeText(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+// timeText returns a time for people, in the time zone of the settings.
+func (a *Asker) timeText(t time.Time) string {
+	return t.In(a.desk.Zone()).Format("2006-01-02 15:04:05 MST")
+}
 
 // spanText returns how long something is kept.
 func spanText(d time.Duration) string {
