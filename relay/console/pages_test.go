@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"qaserelay/relay/admin/access"
 )
 
 // pages are all pages of the console, with the events of a story.
@@ -55,5 +57,37 @@ func TestEveryPageIsAccessible(t *testing.T) {
 			}
 			b.shot(name + "-" + l.Name)
 		}
+	}
+}
+
+// TestTheFrameIsAccessibleInEachState looks at the sign-in page, also after a wrong token, and at the pages of a reader on
+// a relay in a dry run.
+func TestTheFrameIsAccessibleInEachState(t *testing.T) {
+	g := start(t, rigOptions{DryRun: true, Access: access.Options{Tokens: []access.Token{{Name: "ben", Role: access.Read, Secret: "bbbb"}},
+		Token: "t0ken"}})
+	id := g.post(event("run.completed", 7, `"title":"Nightly regression","failed":1,"cases":2`))
+	for _, l := range looks() {
+		b := newTab(t, g.Admin)
+		b.show(l)
+		b.do(chromedp.Navigate(b.url + "/login?next=events/" + id))
+		b.check("sign-in " + l.Name)
+		b.axe("sign-in " + l.Name)
+		b.shot("login-" + l.Name)
+		b.typeIn("input[name=token]", "guess")
+		b.click("button.main")
+		b.await(`document.querySelector(".error")`)
+		b.heard() // of the status 401
+		b.axe("wrong token " + l.Name)
+		b.shot("login-wrong-" + l.Name)
+		b.typeIn("input[name=token]", "bbbb")
+		b.click("button.main")
+		b.await(`document.querySelector(".steps")`)
+		b.axe("a reader " + l.Name)
+		if text := eval[string](b, "document.body.innerText"); !strings.Contains(text, "Dry run: this relay rehearses") ||
+			!strings.Contains(text, "ben has the role read") || !strings.Contains(text, "dry run") {
+			t.Errorf("%s: %s", l.Name, text)
+		}
+		b.check("a reader " + l.Name)
+		b.shot("reader-" + l.Name)
 	}
 }

@@ -38,7 +38,8 @@ func write(w http.ResponseWriter, r *http.Request, body []byte, o writeOptions) 
 func zips(r *http.Request) bool {
 	for part := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
 		name, weight, _ := strings.Cut(strings.TrimSpace(part), ";")
-		if name == "gzip" && !strings.HasPrefix(strings.TrimSpace(weight), "q=0") {
+		q, weighs := strings.CutPrefix(strings.TrimSpace(weight), "q=")
+		if n, err := strconv.ParseFloat(q, 64); name == "gzip" && (!weighs || err == nil && n > 0) {
 			return true
 		}
 	}
