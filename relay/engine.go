@@ -46,6 +46,7 @@ type Options struct {
 	Logger  *slog.Logger     // nil logs nothing
 	Metrics *metrics.Metrics // nil means new ones that are not read
 	Now     func() time.Time // nil means that of the store
+	Machine func() time.Time // by which jumps of Now are noticed; nil means time.Now
 	Rand    func() float64   // the jitter of retries, from 0 to 1; nil means math/rand
 	IDs     *store.IDs       // nil means those of the store's Node
 	// QaseTimeout is how long a request to the Qase API may take; 0 means 5 s.

@@ -73,6 +73,15 @@ func (e *Engine) Resume(ctx context.Context, notifier string) error {
 	return e.dispatcher.Resume(ctx, notifier)
 }
 
+// Look makes the engine look at once for deliveries and slots that are due. A caller that moves its clock calls it after
+// each move; otherwise the engine looks when they fall due.
+func (e *Engine) Look() {
+	e.waker.look()
+	for name := range e.dispatcher.States() {
+		e.dispatcher.Wake(name)
+	}
+}
+
 // NotifierStates returns the state of each notifier.
 func (e *Engine) NotifierStates() map[string]dispatch.State { return e.dispatcher.States() }
 

@@ -140,9 +140,13 @@ func (e *Engine) armAll(ctx context.Context) {
 // noteJump keeps a gap if the time of the store has moved on by much more than that of the machine: its clock was set
 // forward, or the machine slept.
 func (e *Engine) noteJump(ctx context.Context) {
-	w, now := &e.waker, e.Now()
-	last, elapsed := w.lookedAt, time.Since(w.lookedBy)
-	w.lookedAt, w.lookedBy = now, time.Now()
+	machine := time.Now
+	if e.Machine != nil {
+		machine = e.Machine
+	}
+	w, now, here := &e.waker, e.Now(), machine()
+	last, elapsed := w.lookedAt, here.Sub(w.lookedBy)
+	w.lookedAt, w.lookedBy = now, here
 	if last.IsZero() {
 		return
 	}
