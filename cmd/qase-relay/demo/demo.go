@@ -19,6 +19,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"qaserelay/cmd/qase-relay/demo/week"
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/relay/app"
 	"qaserelay/relay/config"
@@ -50,13 +51,16 @@ func New(c *terminal.Console) *cobra.Command {
 server, a web service and the Qase API. Posts events to it as Qase would, and prints for each which rules matched, and the
 messages as they arrived. Nothing leaves this machine, and no files remain.
 
+With --keep, the relay begins with the events of a week of three projects, keeps running with an event every few seconds,
+and prints the address of its console.
+
 Exits with 1 if a message did not arrive.`,
 		Example: `  qase-relay demo
-  qase-relay demo --keep      leave it running, to post your own events`,
+  qase-relay demo --keep      leave it running, with a week of events for the console`,
 		Args: terminal.ArgsBetween(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), c, keep) },
 	}
-	cmd.Flags().BoolVar(&keep, "keep", false, "keep running until Ctrl-C")
+	cmd.Flags().BoolVar(&keep, "keep", false, "keep running until Ctrl-C, with a week of events")
 	return cmd
 }
 
@@ -113,28 +117,44 @@ type player struct {
 
 // open opens a relay as serve does, with its files in dir and on free ports.
 func (d *player) open(ctx context.Context, dir string) (err error) {
-	text := strings.NewReplacer("@SECRET@", d.secret, "@WEB@", d.receivers.webURL(), "@SMTP@",
-		strconv.Itoa(d.receivers.SMTPPort())).Replace(rulesTemplate)
-	name := filepath.Join(dir, terminal.DefaultRules)
-	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+	files, err := d.writeRules(dir)
+	if err != nil {
 		return fmt.Errorf("writing the rules of the demo: %w", err)
 	}
-	cfg, problems := config.Load([]string{name}, config.LoadOptions{})
+	cfg, problems := config.Load(files, config.LoadOptions{})
 	terminal.PrintProblems(d.c.Err, problems)
 	if problems.Err() != nil {
 		return errors.New("the rules of the demo cannot be used")
 	}
-	build := d.c.Build
+	build, file := d.c.Build, filepath.Join(dir, "relay.db")
 	d.rules = cfg.Rules.Names()
-	o := app.Options{Version: build.Version, Revision: build.Revision, Rules: []string{name},
+	if d.keep {
+		if err := d.fill(ctx, file, cfg); err != nil {
+			return err
+		}
+	}
+	o := app.Options{Version: build.Version, Revision: build.Revision, Rules: files,
 		Config: cfg, Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0",
-		StoreURL: "sqlite:" + filepath.Join(dir, "relay.db"), Started: func(*app.Relay) { close(d.started) },
+		StoreURL: "sqlite:" + file, Started: func(*app.Relay) { close(d.started) },
 		Logger: slog.New(slog.NewTextHandler(d.c.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))}
 	if d.c.IsMain {
 		o.Work = trial.Self().Work
 	}
 	d.relay, err = app.Open(ctx, o)
 	return err
+}
+
+// writeRules writes the rules files of the demo into a folder, and returns their names.
+func (d *player) writeRules(dir string) (files []string, err error) {
+	text := strings.NewReplacer("@SECRET@", d.secret, "@WEB@", d.receivers.webURL(), "@SMTP@",
+		strconv.Itoa(d.receivers.SMTPPort())).Replace(rulesTemplate)
+	files = []string{filepath.Join(dir, terminal.DefaultRules)}
+	err = os.WriteFile(files[0], []byte(text), 0o600)
+	if d.keep && err == nil {
+		files = append(files, filepath.Join(dir, "week.yaml"))
+		err = os.WriteFile(files[1], []byte(week.Rules), 0o600)
+	}
+	return files, err
 }
 
 func (d *player) run(ctx context.Context) error {
@@ -157,21 +177,9 @@ func (d *player) run(ctx context.Context) error {
 	}
 	d.printOutcome(time.Since(d.began))
 	if d.keep {
-		d.watch(ctx)
+		d.watch(ctx, p)
 	}
 	return nil
-}
-
-// watch prints the messages that arrive until ctx is done.
-func (d *player) watch(ctx context.Context) {
-	for {
-		select {
-		case a := <-d.receivers.arrivals:
-			printArrival(d.c.Out, "info", a)
-		case <-ctx.Done():
-			return
-		}
-	}
 }
 
 // runStep posts one event, and prints the decision and the messages that arrive.

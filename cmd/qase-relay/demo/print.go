@@ -65,6 +65,7 @@ func (d *player) printOutcome(took time.Duration) {
 		out.Printf("It keeps running until Ctrl-C. Post an event of your own:\n  %s\n\n",
 			out.Bold(terminal.Program()+" send run.completed --set payload.failed=3 --to "+
 				d.relay.WebhookURL("qase")+" --secret "+d.secret))
+		out.Printf("console  %s/\n\n", d.relay.AdminURL())
 	}
 	first, second := terminal.Program()+" init", terminal.Program()+" serve --dry-run"
 	out.Printf("Next:\n  %-*s  write a first rules.yaml\n  %s  run it without sending anything\n", len(second), first,

@@ -8,8 +8,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/emersion/go-message/mail"
@@ -28,13 +30,20 @@ type arrival struct {
 	body    string
 }
 
+// receive is asked before an answer: slack, webhook, mail or tracker, and the recipient. It returns why the message is
+// refused, such as 503, or an empty text.
+type receive = func(receiver, to string) (refusal string)
+
 // Receivers play Slack, a mail server, a web service and the Qase API, on free loopback ports.
 type Receivers struct {
 	web      *http.Server
 	webLn    net.Listener
 	smtp     *smtp.Server
 	smtpLn   net.Listener
+	qase     *standin.Server
 	arrivals chan arrival
+	asked    atomic.Pointer[receive] // nil: all is well
+	quiet    atomic.Bool             // messages are received, and not shown
 }
 
 // NewReceivers listens on two free loopback ports.
@@ -51,10 +60,11 @@ func NewReceivers() (*Receivers, error) {
 	mux.HandleFunc("POST /slack/api/chat.postMessage", r.slackAPI)
 	mux.HandleFunc("POST /slack/webhook", r.slackWebhook)
 	mux.HandleFunc("POST /tracker/issues", r.hook)
-	mux.Handle("/v1/", standin.New(world(time.Now())))
+	r.qase = standin.New(world(time.Now()))
+	mux.Handle("/v1/", r.qase)
 	r.web = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	r.smtp = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) {
-		return &mailSession{arrivals: r.arrivals}, nil
+		return &mailSession{r: r}, nil
 	}))
 	r.smtp.Domain = "localhost"
 	r.smtp.ErrorLog = discardLog{}
@@ -69,6 +79,30 @@ func (r *Receivers) Run(ctx context.Context) {
 	<-ctx.Done()
 	_ = errors.Join(r.web.Close(), r.smtp.Close())
 	servers.Wait()
+}
+
+// refusal returns why a receiver refuses a message, or an empty text.
+func (r *Receivers) refusal(receiver, to string) string {
+	if ask := r.asked.Load(); ask != nil {
+		return (*ask)(receiver, to)
+	}
+	return ""
+}
+
+// refuse answers with a status if a receiver refuses a message, and reports whether it did.
+func (r *Receivers) refuse(w http.ResponseWriter, receiver, to string) bool {
+	status, err := strconv.Atoi(r.refusal(receiver, to))
+	if err == nil {
+		http.Error(w, strings.ToLower(http.StatusText(status)), status)
+	}
+	return err == nil
+}
+
+// show hands on a message that has arrived.
+func (r *Receivers) show(a arrival) {
+	if !r.quiet.Load() {
+		r.arrivals <- a
+	}
 }
 
 func (r *Receivers) webURL() string { return "http://" + r.webLn.Addr().String() }
@@ -159,9 +193,18 @@ func (r *Receivers) slackAPI(w http.ResponseWriter, req *http.Request) {
 	}
 	a := m.arrival()
 	a.via = "chat.postMessage"
+	refusal := r.refusal("slack", a.to)
+	if status, err := strconv.Atoi(refusal); err == nil {
+		http.Error(w, http.StatusText(status), status)
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
+	if refusal != "" {
+		_, _ = fmt.Fprintf(w, `{"ok":false,"error":%q}`, refusal)
+		return
+	}
 	_, _ = fmt.Fprintf(w, `{"ok":true,"channel":"C0DEMO","ts":"%d.000100"}`, time.Now().Unix())
-	r.arrivals <- a
+	r.show(a)
 }
 
 func (r *Receivers) slackWebhook(w http.ResponseWriter, req *http.Request) {
@@ -169,8 +212,11 @@ func (r *Receivers) slackWebhook(w http.ResponseWriter, req *http.Request) {
 	_ = json.NewDecoder(io.LimitReader(req.Body, 1<<20)).Decode(&m)
 	a := m.arrival()
 	a.via, a.to = "incoming webhook", "the webhook's own channel"
+	if r.refuse(w, "webhook", a.to) {
+		return
+	}
 	_, _ = io.WriteString(w, "ok")
-	r.arrivals <- a
+	r.show(a)
 }
 
 func (r *Receivers) hook(w http.ResponseWriter, req *http.Request) {
@@ -181,13 +227,16 @@ func (r *Receivers) hook(w http.ResponseWriter, req *http.Request) {
 		a.facts = append(a.facts, "webhook-timestamp: "+req.Header.Get("webhook-timestamp"), "webhook-signature: "+sig)
 	}
 	a.body = string(body)
+	if r.refuse(w, "tracker", a.to) {
+		return
+	}
 	w.WriteHeader(http.StatusNoContent)
-	r.arrivals <- a
+	r.show(a)
 }
 
 // mailSession receives the emails of one SMTP connection.
 type mailSession struct {
-	arrivals   chan<- arrival
+	r          *Receivers
 	recipients []string
 }
 
@@ -196,6 +245,9 @@ func (s *mailSession) Logout() error                        { return nil }
 func (s *mailSession) Mail(string, *smtp.MailOptions) error { return nil }
 
 func (s *mailSession) Rcpt(to string, _ *smtp.RcptOptions) error {
+	if s.r.refusal("mail", to) != "" {
+		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such mailbox"}
+	}
 	s.recipients = append(s.recipients, to)
 	return nil
 }
@@ -218,7 +270,7 @@ func (s *mailSession) Data(r io.Reader) error {
 			a.body = strings.TrimSpace(strings.ReplaceAll(string(text), "\r\n", "\n"))
 		}
 	}
-	s.arrivals <- a
+	s.r.show(a)
 	return nil
 }
 
