@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -177,6 +178,26 @@ func TestEachReadmeIsLinked(t *testing.T) {
 		if !reached[name] {
 			t.Errorf("no link leads to %s", name)
 		}
+	}
+}
+
+// TestTheReadmeOfExamplesHasEachQuestion compares the gallery with the headings of the examples.
+func TestTheReadmeOfExamplesHasEachQuestion(t *testing.T) {
+	gallery := string(pageNamed(t, "examples/README.md").text)
+	n := 0
+	for _, p := range allPages(t) {
+		folder, example := strings.CutPrefix(path.Dir(p.name), "examples/")
+		if !example || strings.Contains(folder, "/") {
+			continue
+		}
+		n++
+		question, _, _ := strings.Cut(strings.TrimPrefix(string(p.text), "# "), "\n")
+		if row := fmt.Sprintf("| %s | [%s](%s) |", question, folder, folder); !strings.Contains(gallery, row) {
+			t.Errorf("examples/README.md lacks %s", row)
+		}
+	}
+	if n < 15 {
+		t.Errorf("found %d examples", n)
 	}
 }
 

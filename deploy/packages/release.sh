@@ -28,7 +28,9 @@ stage() {
 	mkdir -p "$2"
 	GOOS=${1%/*} GOARCH=${1#*/} GOARM=7 go build -trimpath -ldflags "-s -w -X main.version=v$VERSION" -o "$program" ./cmd/qase-relay
 	cp -r "$work/common/." "$2"
-	cp LICENSE README.md rules.example.yaml "$2"
+	cp LICENSE rules.example.yaml "$2"
+	# the pages, and the examples that they lead to
+	git ls-files -z '*.md' examples .github/overview.svg .github/messages.png | xargs -0 cp --parents -t "$2"
 }
 
 # archive packs a folder with the same bytes each time: archive FOLDER FILE
