@@ -152,7 +152,7 @@ func mayImport() map[string][]string {
 		"relay/console/live":  {},
 		"relay/console": {"notifiers/preview", "relay", "relay/admin/access", "relay/admin/desk", "relay/admin/why", "relay/console/frame",
 			"relay/console/payload", "relay/store", "rules", "rules/catalog", "rules/condition", "rules/flow",
-			"rules/silence"},
+			"rules/silence", "relay/trial"},
 		"relay/console/payload": {},
 		"relay/app": append([]string{"relay", "relay/admin", "relay/admin/access", "relay/admin/desk", "relay/console", "relay/ingest", "relay/listen",
 			"relay/store/sqlite", "relay/store/postgres", "relay/store/ledger", "relay/store/transfer", "relay/admin/why", "relay/trial"},

@@ -21,12 +21,14 @@ import (
 	"qaserelay/relay/admin/why"
 	"qaserelay/relay/console/frame"
 	"qaserelay/relay/store"
+	"qaserelay/relay/trial"
 )
 
 // Options are what the console works with. All but URLs and Logger are needed.
 type Options struct {
 	Desk   *desk.Desk
 	Why    *why.Asker
+	Trial  *trial.Trial
 	Access *access.Guard
 	// URLs are those under which browsers reach the address, besides its own.
 	URLs []string
@@ -82,6 +84,7 @@ func sections() []frame.Section {
 		{Path: "events", Name: "Events", Key: "g e"},
 		{Path: "deliveries", Name: "Deliveries", Key: "g d"},
 		{Path: "rules", Name: "Rules", Key: "g r"},
+		{Path: "try", Name: "Try", Key: "g t"},
 		{Path: "why", Name: "Why", Key: "g y"},
 		{Path: "waiting", Name: "Waiting", Key: "g w"},
 		{Path: "silences", Name: "Silences", Key: "g s"},
@@ -104,6 +107,8 @@ func (c *Console) routes(f *frame.Frame) {
 	f.Get("/rules", c.rules)
 	f.Get("/rules/{name}", c.rule)
 	f.Get("/why", c.why)
+	f.Get("/try", c.tryForm)
+	f.Ask("/try", c.try)
 	f.Get("/waiting", c.waiting)
 	f.Get("/waiting/{id}", c.waitingOne)
 	f.Post("/waiting/{id}/flush", c.flush)

@@ -22,6 +22,8 @@ func pages(ids map[string]string) map[string]string {
 		"audit":  "/audit", "audit-none": "/audit?who=nobody&x=1",
 		"rules": "/rules", "rule": "/rules/failed-run", "rule-missing": "/rules/none", "why": "/why",
 		"why-run": "/why?q=WEB+run+7", "why-failed": "/why?q=" + ids["aborted"], "why-none": "/why?q=WEB+run+99", "why-wrong": "/why?q=x&until=y",
+		"try": "/try", "try-event": "/try?rule=failed-run&event=" + ids["completed"], "try-none": "/try?event=case.created",
+		"try-defect": "/try?event=" + ids["defect"], "try-file": "/try?event=run.completed&file=", "try-wrong": "/try?event=nonsense",
 		"status": "/status", "missing": "/nothing", "logout": "/logout",
 	}
 }

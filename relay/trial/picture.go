@@ -65,6 +65,44 @@ type Picture struct {
 	Color   string `json:"color,omitempty"`
 	Buttons []Run  `json:"buttons,omitempty"`
 	HTML    string `json:"html,omitempty"` // of an email
+	Style   Style  `json:"style,omitzero"`
+}
+
+// Style is the look of a channel.
+type Style struct {
+	Framed  bool `json:"framed,omitempty"` // the message stands in a frame
+	Bar     bool `json:"bar,omitempty"`    // the frame has a bar in the message's color
+	Banner  bool `json:"banner,omitempty"` // the top stands in the frame, on the message's color
+	Filled  bool `json:"filled,omitempty"` // the message stands on a background
+	Bare    bool `json:"bare,omitempty"`   // no sender is shown
+	Columns int  `json:"columns,omitempty"`
+}
+
+// Layout returns the picture as previews have it.
+func (p *Picture) Layout() *preview.Layout {
+	l := &preview.Layout{Channel: p.Channel, Level: p.Level, Color: p.Color, Page: p.HTML, Top: markupOf(p.Top),
+		Lines: markupOf(p.Lines), Style: preview.Style(p.Style)}
+	for _, f := range p.Facts {
+		l.Facts = append(l.Facts, preview.Fact(f))
+	}
+	for _, b := range p.Buttons {
+		l.Buttons = append(l.Buttons, markup.Run(b))
+	}
+	return l
+}
+
+func markupOf(all []Line) (lines []markup.Line) {
+	for _, l := range all {
+		line := markup.Line{Apart: l.Apart, Heading: l.Heading, Small: l.Small, Quote: l.Quote, Pre: l.Code, Named: l.Named}
+		for _, r := range l.Runs {
+			line.Runs = append(line.Runs, markup.Run(r))
+		}
+		for _, cell := range l.Cells {
+			line.Cells = append(line.Cells, markupOf(cell))
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 // Fact is a name with a value.
@@ -98,7 +136,8 @@ type Run struct {
 
 // PictureOf returns a layout as a picture.
 func PictureOf(l *preview.Layout) *Picture {
-	p := &Picture{Channel: l.Channel, Level: l.Level, Color: l.Color, HTML: l.Page, Top: linesOf(l.Top), Lines: linesOf(l.Lines)}
+	p := &Picture{Channel: l.Channel, Level: l.Level, Color: l.Color, HTML: l.Page, Top: linesOf(l.Top), Lines: linesOf(l.Lines),
+		Style: Style(l.Style)}
 	for _, f := range l.Facts {
 		if f.Name == "" { // a path can be a secret
 			f.Text = pathOfURL.ReplaceAllString(f.Text, "$1/…")
@@ -153,23 +192,8 @@ func (d *drawer) draw(n rules.Notification, ev *event.Event, at time.Time) (p *P
 	if err != nil {
 		return nil, "cannot be shown: " + err.Error()
 	}
-	d.nameMentions(layout.Top)
-	d.nameMentions(layout.Lines)
+	layout.NameMentions(d.cfg.Rules.SlackName)
 	return PictureOf(layout), note
-}
-
-// nameMentions replaces the ids of mentions with names, as Slack does.
-func (d *drawer) nameMentions(lines []markup.Line) {
-	for _, l := range lines {
-		for _, cell := range l.Cells {
-			d.nameMentions(cell)
-		}
-		for i, r := range l.Runs {
-			if name := d.cfg.Rules.SlackName(strings.TrimPrefix(r.Text, "@")); r.Mention && name != "" {
-				l.Runs[i].Text = "@" + name
-			}
-		}
-	}
 }
 
 // notifier makes a notifier. If a secret is missing, the one of the sample settings stands for it, and the note says

@@ -35,6 +35,20 @@ func (d *Desk) RuleInUse(ctx context.Context, name string) (Rule, error) {
 	return r, failed("counting the matches of a rule", err)
 }
 
+// RulesFile returns the text of a rules file as it was loaded, with its secrets masked. An empty name is the first one.
+func (d *Desk) RulesFile(name string) (text string, found bool) { return d.book.Files().Text(name) }
+
+// RulesFiles returns the names of the rules files.
+func (d *Desk) RulesFiles() []string { return d.book.Files().Names() }
+
+// Sources returns the names of the configured sources.
+func (d *Desk) Sources() (names []string) {
+	for _, s := range d.o.Config().Sources {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
 const day = 24 * time.Hour
 
 // uses counts what rules did in the last week, by name: one rule, or all.
