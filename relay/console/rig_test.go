@@ -48,6 +48,7 @@ type rig struct {
 	relay *app.Relay
 	Admin string // the URL of the admin address
 
+	rules       string // the name of the rules file
 	storeClosed bool   // by the test, so that the relay ends with an error
 	stop        func() // ends the relay, once
 }
@@ -80,7 +81,7 @@ func start(t *testing.T, o rigOptions) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &rig{t: t, relay: relay, Admin: relay.AdminURL()}
+	g := &rig{t: t, relay: relay, Admin: relay.AdminURL(), rules: rules}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- relay.Run(ctx) }()
@@ -92,7 +93,8 @@ func start(t *testing.T, o rigOptions) *rig {
 	})
 	t.Cleanup(end)
 	<-started
-	return &rig{t: t, relay: relay, Admin: relay.AdminURL(), stop: end}
+	g.stop = end
+	return g
 }
 
 // receive stands in for Slack and for a tracker.

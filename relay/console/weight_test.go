@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -89,5 +90,22 @@ func TestAStoreThatFailsLeavesTheFrame(t *testing.T) {
 	}
 	if resp, _ := g.page("GET", "/healthz", nil); resp.StatusCode != 200 {
 		t.Errorf("health: %s", resp.Status)
+	}
+}
+
+// TestRulesThatDoNotLoadAreOnEachPage breaks the rules file of a running relay.
+func TestRulesThatDoNotLoadAreOnEachPage(t *testing.T) {
+	g := start(t, rigOptions{})
+	if err := os.WriteFile(g.rules, []byte("rules: [{name: x}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if resp, text := g.page("POST", "/-/reload", nil); resp.StatusCode != 422 {
+		t.Fatalf("reloading: %s %s", resp.Status, text)
+	}
+	for _, path := range []string{"/events", "/audit", "/status"} {
+		if _, text := g.page("GET", path, nil); !strings.Contains(text, "The rules files have errors, so the rules loaded before them apply: ") ||
+			!strings.Contains(text, "rules.yaml:1:") {
+			t.Errorf("%s: %s", path, text)
+		}
 	}
 }
