@@ -249,10 +249,26 @@ func (out *tryResult) addRules(r trial.Result) {
 		}
 		line := byName[near.Rule]
 		if at := slices.IndexFunc(line.Parts, func(p part) bool { return p.Text == near.Part }); at >= 0 {
-			line.First = &line.Parts[at]
+			first := line.Parts[at]
+			first.Value = valuesBelow(line.Parts[at+1:], first.Depth)
+			line.First = &first
 		}
 		out.Near = append(out.Near, line)
 	}
+}
+
+// valuesBelow names the fields that a part reads, with their values: those among the parts behind it that are deeper.
+func valuesBelow(parts []part, depth int) string {
+	var all []string
+	for _, p := range parts {
+		if p.Depth <= depth {
+			break
+		}
+		if p.State == "" {
+			all = append(all, p.Text+" = "+p.Value)
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 // tracedParts is partsOf for parts that come as JSON.
