@@ -106,7 +106,7 @@ func mayImport() map[string][]string {
 		"relay/store/engine":      {"relay/store"},
 		"relay/store/listing":     {"relay/store", "relay/store/engine"},
 		"relay/store/ledger":      {"relay/store", "relay/store/engine", "relay/store/listing"},
-		"relay/store/storetest":   {"relay/store", "relay/store/engine"}, // for tests
+		"relay/store/storetest":   {"relay/store", "relay/store/engine", "relay/store/transfer"}, // for tests
 		"relay/store/memory":      {"relay/store", "relay/store/engine"}, // for tests
 		"relay/store/transfer":    {},
 		"relay/store/sqlite": {"relay/store", "relay/store/engine", "relay/store/groupcommit",

@@ -58,6 +58,7 @@ type rigOptions struct {
 	Access access.Options
 	URLs   []string
 	DryRun bool
+	Store  string // the URL of the store; empty is a new file
 }
 
 // start runs a relay until the end of the test.
@@ -73,10 +74,13 @@ func start(t *testing.T, o rigOptions) *rig {
 	if errs := problems.Errors(); len(errs) > 0 {
 		t.Fatal(errs)
 	}
+	if o.Store == "" {
+		o.Store = "sqlite:" + filepath.Join(t.TempDir(), "relay.db")
+	}
 	started := make(chan struct{})
 	relay, err := app.Open(t.Context(), app.Options{Rules: []string{rules}, Config: cfg, Listen: "127.0.0.1:0",
 		AdminListen: "127.0.0.1:0", Access: o.Access, AdminURLs: o.URLs, DryRun: o.DryRun, MaxBody: 1 << 20, Version: "1.2.3",
-		StoreURL: "sqlite:" + filepath.Join(t.TempDir(), "relay.db"), Started: func(*app.Relay) { close(started) },
+		StoreURL: o.Store, Started: func(*app.Relay) { close(started) },
 		Logger: slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelError}))})
 	if err != nil {
 		t.Fatal(err)

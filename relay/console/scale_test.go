@@ -1,0 +1,152 @@
+package console_test
+
+import (
+	"context"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"qaserelay/relay/store/pgtest"
+	"qaserelay/relay/store/postgres"
+	"qaserelay/relay/store/sqlite"
+	"qaserelay/relay/store/storetest"
+	"qaserelay/relay/store/transfer"
+)
+
+const (
+	// rowsVariable is how many events the store of the measurements has, such as 1000000.
+	rowsVariable = "QASE_RELAY_CONSOLE_ROWS"
+	usualRows    = 100_000
+	// slowest is what a page may take in the median on a busy machine. The budget on a quiet one is 100 ms.
+	slowest = 3 * time.Second
+)
+
+// TestEveryPageIsFastWithManyEvents measures each page, and the lists with each filter and each pair of filters, on both
+// stores. It prints the times; the budget is 100 ms for a million events.
+func TestEveryPageIsFastWithManyEvents(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
+	rows, rounds := usualRows, 3
+	if text := os.Getenv(rowsVariable); text != "" {
+		var err error
+		rounds = 9
+		if rows, err = strconv.Atoi(text); err != nil || rows < storetest.RareEvents {
+			t.Fatalf("%s is %q, want a number of events", rowsVariable, text)
+		}
+	}
+	for name, open := range map[string]func(*testing.T) (string, transfer.Writer){"sqlite": newFile, "postgres": newSchema} {
+		t.Run(name, func(t *testing.T) {
+			address, w := open(t)
+			seed := storetest.Seed{Events: rows, Days: 30, Until: time.Now().Add(-time.Minute)}
+			began := time.Now()
+			if err := seed.Write(t.Context(), w); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			g := start(t, rigOptions{Store: address})
+			if err := g.relay.Store().AddTallies(t.Context(), seed.Tallies()); err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("%d events after %.0f s", rows, time.Since(began).Seconds())
+			g.measure(g.addresses(), rounds)
+		})
+	}
+}
+
+func newFile(t *testing.T) (string, transfer.Writer) {
+	path := filepath.Join(t.TempDir(), "relay.db")
+	w, err := sqlite.OpenTarget(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "sqlite:" + path, w
+}
+
+func newSchema(t *testing.T) (string, transfer.Writer) {
+	address := pgtest.New(t, "fsync=off").Schema(t, "console")
+	w, err := postgres.OpenTarget(context.Background(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address, w
+}
+
+// inNavigation finds the sections that the navigation links to.
+var inNavigation = regexp.MustCompile(`<nav id="nav".*?</nav>`)
+
+var links = regexp.MustCompile(`href="([^"#]+)"`)
+
+// addresses returns the pages, with one event and one delivery, and the lists with each filter and each pair of filters.
+func (g *rig) addresses() (all []string) {
+	g.t.Helper()
+	_, text := g.page("GET", "/status", nil)
+	for _, link := range links.FindAllStringSubmatch(inNavigation.FindString(strings.ReplaceAll(text, "\n", " ")), -1) {
+		all = append(all, "/"+strings.TrimPrefix(link[1], "./"))
+	}
+	all = append(all, "/events/"+g.first("/api/v1/events?project="+storetest.RareProject),
+		"/deliveries/"+g.first("/api/v1/deliveries?state=dead"), "/why?q=WEB+run+7", "/rules/failed-run",
+		"/silences/new?project=WEB", "/events.csv?project="+storetest.RareProject)
+	day := time.Now().AddDate(0, 0, -20).UTC().Format(time.RFC3339)
+	filters := map[string]map[string]string{
+		"/events": {"project": storetest.RareProject, "event": "defect.created", "rule": storetest.RareRule, "notifier": "mail",
+			"outcome": "matched", "state": "dead", "since": "24h", "until": day, "source": "none"},
+		"/deliveries": {"project": storetest.RareProject, "event": "defect.created", "rule": storetest.RareRule, "notifier": "mail",
+			"state": "dead", "since": "24h", "until": day},
+	}
+	for path, of := range filters {
+		for a, x := range of {
+			all = append(all, path+"?"+url.Values{a: {x}}.Encode())
+			for b, y := range of {
+				if a < b {
+					all = append(all, path+"?"+url.Values{a: {x}, b: {y}}.Encode())
+				}
+			}
+		}
+		all = append(all, path+"?project=NONE", path+"?rule=no-such-rule", path+"?project=WEB&rule=failed-run&state=dead")
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// measure asks for each address some times, and prints the times, the slowest first.
+func (g *rig) measure(all []string, rounds int) {
+	g.t.Helper()
+	type timed struct {
+		path     string
+		p50, p95 time.Duration
+		size     int
+	}
+	var list []timed
+	for _, path := range all {
+		var took []time.Duration
+		size := 0
+		for range rounds {
+			began := time.Now()
+			resp, text := g.page("GET", path, nil)
+			took, size = append(took, time.Since(began)), len(text)
+			if resp.StatusCode != 200 && resp.StatusCode != 303 {
+				g.t.Errorf("%s: %s", path, resp.Status)
+			}
+		}
+		slices.Sort(took)
+		list = append(list, timed{path, took[rounds/2], took[rounds-1], size})
+		if took[rounds/2] > slowest {
+			g.t.Errorf("%s takes %v", path, took[rounds/2])
+		}
+	}
+	slices.SortFunc(list, func(a, b timed) int { return int(b.p95 - a.p95) })
+	for _, one := range list {
+		g.t.Logf("%8.1f ms p50 %8.1f ms p95 %7d bytes  %s", ms(one.p50), ms(one.p95), one.size, one.path)
+	}
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
