@@ -171,3 +171,50 @@ func TestEachBlockOfReadmesIsTested(t *testing.T) {
 		}
 	}
 }
+
+// TestTheKeysInTablesOfReadmesAreValid makes a rule of the keys in each row of the table of what to write, and of the
+// options in the table of Slack.
+func TestTheKeysInTablesOfReadmesAreValid(t *testing.T) {
+	n := 0
+	check := func(row, keys string) {
+		n++
+		when := `event_name == "run.started"`
+		if strings.Contains(keys, "reviewers") {
+			when = `event_type == "review"`
+		}
+		text := surroundings + "rules:\n  - name: r\n    when: " + when + "\n" + keys
+		var out bytes.Buffer
+		screen := &terminal.Screen{Writer: &out, Columns: 120}
+		args := []string{"check", "--strict", "--no-secrets", writeRules(t, text)}
+		if code := run(t.Context(), args, &terminal.Console{Out: screen, Err: screen}); code != 0 {
+			t.Errorf("%s:\n%s", row, out.String())
+		}
+	}
+	for _, row := range tableRows(t, "rules/README.md", "| to | write |") {
+		keys := "    notify: [qa-slack]\n"
+		for _, code := range codeIn(row) {
+			keys += "    " + code + "\n"
+		}
+		check(row, keys)
+	}
+	for _, row := range tableRows(t, "notifiers/README.md", "| option | does |") {
+		cell, _, _ := strings.Cut(strings.TrimPrefix(row, "| "), " | ")
+		if codes := codeIn(cell); len(codes) > 0 && strings.Contains(codes[0], ": ") {
+			check(row, "    notify:\n      - notifier: qa-slack\n        "+strings.NewReplacer("{to: […]", "{to: [qa]", "…", "text").Replace(codes[0])+"\n")
+		}
+	}
+	if n < 11 {
+		t.Errorf("only %d rows were checked", n)
+	}
+}
+
+// tableRows returns the rows of a table by its head.
+func tableRows(t *testing.T, page, head string) []string {
+	t.Helper()
+	_, table, found := strings.Cut(string(pageNamed(t, page).text), head+"\n|---|---|\n")
+	if !found {
+		t.Fatalf("%s has no table %s", page, head)
+	}
+	table, _, _ = strings.Cut(table, "\n\n")
+	return strings.Split(table, "\n")
+}
