@@ -25,6 +25,8 @@ type DB struct {
 
 // Dialect is what the engines write in different ways.
 type Dialect struct {
+	// Outlines is the table of outlines, named o.
+	Outlines string
 	// Position is the function that returns where its second argument is in its first one, and 0 if it is not.
 	Position string
 	// AnyOf is the condition behind a column that selects some ids, and IDs its argument.

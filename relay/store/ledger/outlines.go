@@ -9,9 +9,11 @@ import (
 	"qaserelay/relay/store/listing"
 )
 
-// outlineColumns are what scanOutline reads, from outlines o and events e.
-const outlineColumns = `SELECT o.id, o.source, o.name, o.project, e.received_at, o.kind, o.replay_of, o.subject, o.outcome,
-	o.rules FROM outlines o JOIN events e ON e.id = o.id WHERE o.id `
+// outlineRows begins a query of rows for scanOutline.
+func (db *DB) outlineRows() string {
+	return `SELECT o.id, o.source, o.name, o.project, e.received_at, o.kind, o.replay_of, o.subject, o.outcome, o.rules
+		FROM ` + db.Dialect.Outlines + " JOIN events e ON e.id = o.id WHERE o.id "
+}
 
 func scanOutline(r Row) store.Outlined {
 	return store.Outlined{ID: r.ID(0), Source: r.Text(1), Name: r.Text(2), Project: r.Text(3), ReceivedAt: r.Time(4),
@@ -34,11 +36,11 @@ func (db *DB) Outlines(ctx context.Context, f store.OutlineFilter) ([]store.Outl
 	}
 	var reach listing.Reach
 	if len(w.Conds) > 0 {
-		reach = db.reach(ctx, "outlines")
+		reach = db.reach(ctx, db.Dialect.Outlines)
 	}
 	return listing.Outlines(f, reach, func(sp listing.Span, limit int) ([]store.Outlined, error) {
-		ids := ask("SELECT id FROM outlines", w.Within("id", sp), sp.Order("id"), limit)
-		return list(ctx, db, query{outlineColumns + "IN (" + ids.text + ")" + sp.Order("o.id"), ids.args}, scanOutline)
+		ids := ask("SELECT id FROM "+db.Dialect.Outlines, w.Within("id", sp), sp.Order("id"), limit)
+		return list(ctx, db, query{db.outlineRows() + "IN (" + ids.text + ")" + sp.Order("o.id"), ids.args}, scanOutline)
 	})
 }
 
@@ -48,7 +50,7 @@ func (db *DB) OutlinesOf(ctx context.Context, ids []store.ID) (map[store.ID]stor
 	if len(ids) == 0 {
 		return found, nil
 	}
-	err := db.Query(ctx, outlineColumns+db.AnyOf, []any{db.IDs(ids)}, func(r Row) error {
+	err := db.Query(ctx, db.outlineRows()+db.AnyOf, []any{db.IDs(ids)}, func(r Row) error {
 		o := scanOutline(r)
 		found[o.ID] = o
 		return nil

@@ -230,7 +230,8 @@ func OldTallies(now time.Time) (list []Old) {
 
 // Recount counts the events behind one that a process has stored and not counted, because it was killed.
 func (db *DB) Recount(ctx context.Context, after store.ID) error {
-	const q = `SELECT id, source, name, project, kind, replay_of, outcome, rules FROM outlines WHERE id > ? ORDER BY id`
+	q := "SELECT id, source, name, project, kind, replay_of, outcome, rules FROM " + db.Dialect.Outlines +
+		" WHERE id > ? ORDER BY id"
 	return db.Query(ctx, q, []any{after}, func(r Row) error {
 		var one Sums
 		ev := &store.Event{ID: r.ID(0), Source: r.Text(1), Name: r.Text(2), Project: r.Text(3), Kind: r.Text(4),

@@ -42,7 +42,7 @@ func (w *Where) OfEvent(name, project string) {
 	e.Equal("e.name", name)
 	e.Equal("e.project", project)
 	if len(e.Conds) > 0 {
-		const events = "SELECT 1 FROM outlines e WHERE e.id = event_id AND "
+		const events = "SELECT 1 FROM events e INDEXED BY events_outline WHERE e.id = event_id AND "
 		w.Conds = append(w.Conds, "EXISTS ("+events+strings.Join(e.Conds, " AND ")+")")
 		w.Args = append(w.Args, e.Args...)
 	}

@@ -26,7 +26,7 @@ func (s *Store) ledger() *ledger.DB {
 				return each(values)
 			})
 		},
-		Dialect: ledger.Dialect{Position: "strpos", AnyOf: "= ANY (?)", IDs: func(ids []store.ID) any { return int64s(ids) },
+		Dialect: ledger.Dialect{Outlines: "outlines o", Position: "strpos", AnyOf: "= ANY (?)", IDs: func(ids []store.ID) any { return int64s(ids) },
 			Pending: "state = 'pending'"},
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,6 +22,9 @@ import (
 // tallies of all relays together.
 func transferFrom(table string) string {
 	switch table {
+	case "events":
+		return `(SELECT e.*, coalesce(o.subject, '') AS subject, coalesce(o.outcome, '') AS outcome,
+			coalesce(o.rules, '') AS rules FROM events e LEFT JOIN outlines o ON o.id = e.id) events`
 	case "kv":
 		return "(SELECT * FROM kv WHERE key <> '" + transfer.MarkKey + "'::bytea) kv"
 	case "audit":
@@ -243,9 +247,31 @@ func (w transferWriter) Put(ctx context.Context, t transfer.Table, rows []transf
 		if err := setMark(ctx, tx, mark); err != nil {
 			return err
 		}
+		if t.Name == "events" {
+			return putEvents(ctx, tx, t.Columns, values)
+		}
 		_, err := tx.CopyFrom(ctx, pgx.Identifier{t.Name}, t.Columns, pgx.CopyFromRows(values))
 		return err
 	})
+}
+
+// putEvents adds rows of events with their outlines, which are in a table of their own here.
+func putEvents(ctx context.Context, tx pgx.Tx, columns []string, rows [][]any) error {
+	outlined := []string{"subject", "outcome", "rules"}
+	own := slices.DeleteFunc(slices.Clone(columns), func(c string) bool { return slices.Contains(outlined, c) })
+	for table, names := range map[string][]string{"events": own,
+		"outlines": append([]string{"id", "source", "name", "project", "kind", "replay_of"}, outlined...)} {
+		some := make([][]any, len(rows))
+		for i, row := range rows {
+			for _, name := range names {
+				some[i] = append(some[i], row[slices.Index(columns, name)])
+			}
+		}
+		if _, err := tx.CopyFrom(ctx, pgx.Identifier{table}, names, pgx.CopyFromRows(some)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // cleanRow returns a row as PostgreSQL can keep it.

@@ -98,7 +98,6 @@ func (t *tx) insertEvents(a *acceptance) error {
 		return err
 	}
 	events := make([]any, 0, t.into.events.Columns*len(a.batch))
-	outlines := make([]any, 0, t.into.outlines.Columns*len(a.batch))
 	deliveries := make([]any, 0, t.into.deliveries.Columns*len(a.batch))
 	for i := range a.batch {
 		ev, r, plan := &a.batch[i], &a.receipts[i], &a.plans[i]
@@ -106,7 +105,7 @@ func (t *tx) insertEvents(a *acceptance) error {
 			continue
 		}
 		if !a.stored[i] {
-			events, outlines = t.appendEvent(events, outlines, ev, plan)
+			events = t.appendEvent(events, ev, plan)
 		} else if err := t.decideStored(ev.ID, plan); err != nil {
 			return engine.Wrap(err, "storing the decision about an event")
 		}
@@ -117,5 +116,8 @@ func (t *tx) insertEvents(a *acceptance) error {
 			deliveries = t.appendDelivery(deliveries, ev.ID, d, start)
 		}
 	}
-	return t.insertRows(events, outlines, deliveries)
+	if err := t.Insert(t.into.events, events); err != nil {
+		return err
+	}
+	return t.Insert(t.into.deliveries, deliveries)
 }

@@ -36,7 +36,7 @@ const movedUpTo = "deduped"
 
 // loadDedupeCache reads the hashes that are not in the table and not expired.
 func loadDedupeCache(c *conn.Conn, now time.Time) (d dedupeCache, err error) {
-	const q = `SELECT id, hash FROM outlines WHERE hash IS NOT NULL
+	const q = `SELECT id, hash FROM events INDEXED BY events_outline WHERE hash IS NOT NULL
 		AND id > max(?, coalesce((SELECT value FROM marks WHERE name = ?), 0))`
 	d.recent = map[engine.BodyHash]firstEvent{}
 	oldest := store.FirstID(now.Add(-store.DedupeWindow))
@@ -167,8 +167,8 @@ func (t *tx) mark(name string, value int64) error {
 // keepHashes writes the hashes of events that are about to be purged into the table, unless they have expired.
 func (t *tx) keepHashes(after, last store.ID) error {
 	const q = `INSERT OR REPLACE INTO dedupe (hash, event_id, expires_at)
-		SELECT o.hash, o.id, e.received_at + ?4 FROM outlines o JOIN events e ON e.id = o.id
-		WHERE o.id > ?1 AND o.id <= ?2 AND o.hash IS NOT NULL AND e.received_at + ?4 > ?3`
+		SELECT hash, id, received_at + ?4 FROM events
+		WHERE id > ?1 AND id <= ?2 AND hash IS NOT NULL AND received_at + ?4 > ?3`
 	_, err := t.Exec(q, after, last, t.now, store.DedupeWindow.Milliseconds())
 	return engine.Wrap(err, "remembering bodies")
 }

@@ -9,14 +9,12 @@ import (
 )
 
 // inserts are the statements of the tables that have rows for each event.
-type inserts struct{ events, outlines, deliveries, attempts, keys, slots, dedupe, tallies, seen conn.Into }
+type inserts struct{ events, deliveries, attempts, keys, slots, dedupe, tallies, seen conn.Into }
 
 func newInserts() inserts {
 	return inserts{
 		events: conn.NewInto("storing events", `INSERT INTO events
-			(id, source, name, project, received_at, decisions, body, replay_of, kind, facts)`, 10, ""),
-		outlines: conn.NewInto("storing outlines", `INSERT INTO outlines
-			(id, source, name, project, hash, kind, replay_of, subject, outcome, rules)`, 10, ""),
+			(id, source, name, project, received_at, decisions, body, hash, replay_of, kind, facts, subject, outcome, rules)`, 14, ""),
 		deliveries: conn.NewInto("storing deliveries", `INSERT INTO deliveries
 			(id, event_id, rule, notifier, order_key, title, state,
 			unfinished, next_at, created_at, first_at, updated_at, error, message, fallback_for, wait)`, 16, ""),
@@ -35,43 +33,26 @@ func newInserts() inserts {
 	}
 }
 
-// insertRows writes rows of events, and of what belongs to them.
-func (t *tx) insertRows(events, outlines, deliveries []any) error {
-	if err := t.Insert(t.into.events, events); err != nil {
-		return err
-	}
-	if err := t.Insert(t.into.outlines, outlines); err != nil {
-		return err
-	}
-	return t.Insert(t.into.deliveries, deliveries)
-}
-
-// appendEvent counts a new event and appends its row and that of its outline.
-func (t *tx) appendEvent(rows, outlines []any, ev *store.Event, plan *store.Plan) (events, outlined []any) {
+// appendEvent counts a new event and appends its row.
+func (t *tx) appendEvent(rows []any, ev *store.Event, plan *store.Plan) []any {
 	var hash []byte // a replay has none
 	if h := engine.HashOf(ev); ev.HasHash() {
 		hash = h[:]
 	}
 	o := &plan.Outline
 	t.sums.Event(ev, o)
-	outlines = append(outlines, ev.ID, ev.Source, ev.Name, ev.Project, hash, ev.Kind, conn.Optional(ev.ReplayOf),
-		o.Subject, o.Outcome, o.RulesText())
-	return append(rows, ev.ID, ev.Source, ev.Name, ev.Project, ev.ReceivedAt.UnixMilli(), plan.Decisions, ev.Body,
-		conn.Optional(ev.ReplayOf), ev.Kind, plan.Facts), outlines
+	return append(rows, ev.ID, ev.Source, ev.Name, ev.Project, ev.ReceivedAt.UnixMilli(), plan.Decisions, ev.Body, hash,
+		conn.Optional(ev.ReplayOf), ev.Kind, plan.Facts, o.Subject, o.Outcome, o.RulesText())
 }
 
 // decideStored writes and counts the decision about an event that is stored.
 func (t *tx) decideStored(id store.ID, plan *store.Plan) error {
-	const decision = "UPDATE events SET decisions = ?2, facts = ?3 WHERE id = ?1"
-	const outline = "UPDATE outlines SET subject = ?2, outcome = ?3, rules = ?4 WHERE id = ?1"
+	const q = `UPDATE events SET decisions = ?2, facts = ?3, subject = ?4, outcome = ?5, rules = ?6 WHERE id = ?1`
 	o, project := &plan.Outline, ""
-	if _, err := t.Exec(decision, id, plan.Decisions, plan.Facts); err != nil {
+	if _, err := t.Exec(q, id, plan.Decisions, plan.Facts, o.Subject, o.Outcome, o.RulesText()); err != nil {
 		return err
 	}
-	if _, err := t.Exec(outline, id, o.Subject, o.Outcome, o.RulesText()); err != nil {
-		return err
-	}
-	err := t.Each("SELECT project FROM outlines WHERE id = ?", []any{id}, func(r conn.Row) { project = r.Str(0) })
+	err := t.Each("SELECT project FROM events WHERE id = ?", []any{id}, func(r conn.Row) { project = r.Str(0) })
 	if err == nil && o.Outcome != store.OutcomeWaiting && o.Outcome != "" {
 		t.sums.Add(store.TallyEvent, project, o.Outcome)
 		t.sums.Rules(id, o)

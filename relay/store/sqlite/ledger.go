@@ -29,7 +29,7 @@ func (s *Store) ledger() *ledger.DB {
 			})
 		},
 		Dialect: ledger.Dialect{
-			Position: "instr", AnyOf: "IN (SELECT value FROM json_each(?))",
+			Outlines: "events o" + byOutline, Position: "instr", AnyOf: "IN (SELECT value FROM json_each(?))",
 			IDs:     func(ids []store.ID) any { return conn.IDList(slices.Values(ids)) },
 			ByEvent: " INDEXED BY deliveries_event", Pending: "unfinished = 1 AND next_at IS NOT NULL",
 		},
@@ -152,10 +152,10 @@ func (s *Store) FillOutlines(ctx context.Context, outline func(*store.StoredEven
 }
 
 func (t *tx) writeFilled(f *ledger.Filled) error {
-	const q = "UPDATE outlines SET kind = ?2, replay_of = ?3, subject = ?4, outcome = ?5, rules = ?6 WHERE id = ?1"
+	const q = "UPDATE events SET subject = ?2, outcome = ?3, rules = ?4 WHERE id = ?1"
 	for i := range f.Outlines {
 		o := &f.Outlines[i]
-		if _, err := t.Exec(q, o.ID, o.Kind, conn.Optional(o.ReplayOf), o.Subject, o.Outcome, o.RulesText()); err != nil {
+		if _, err := t.Exec(q, o.ID, o.Subject, o.Outcome, o.RulesText()); err != nil {
 			return err
 		}
 	}

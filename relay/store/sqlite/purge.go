@@ -187,11 +187,6 @@ func (t *tx) purgeRange(after, last, deadBefore store.ID) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	const outlines = `DELETE FROM outlines WHERE id > ?1 AND id <= ?2
-		AND NOT EXISTS (SELECT 1 FROM events e WHERE e.id = outlines.id)`
-	if _, err := t.Exec(outlines, after, last); err != nil {
-		return 0, fmt.Errorf("deleting outlines: %w", err)
-	}
 	if _, err := t.Exec(attempts, after, last); err != nil {
 		return 0, fmt.Errorf("deleting attempts: %w", err)
 	}

@@ -169,7 +169,10 @@ func ofState(w *listing.Where, s store.State, sending leased) {
 	}
 }
 
-// Events implements store.Store. The inner query reads only the narrow table of outlines.
+// byOutline is the index by which lists of events are read.
+const byOutline = " INDEXED BY events_outline"
+
+// Events implements store.Store. The inner query reads only the narrow index.
 func (s *Store) Events(ctx context.Context, f store.EventFilter) (list []store.StoredEvent, next store.ID, err error) {
 	var w listing.Where
 	w.Equal("source", f.Source)
@@ -177,11 +180,11 @@ func (s *Store) Events(ctx context.Context, f store.EventFilter) (list []store.S
 	w.Equal("project", f.Project)
 	var reach listing.Reach
 	if len(w.Conds) > 0 {
-		reach = s.reach(ctx, "outlines", nil)
+		reach = s.reach(ctx, "events"+byOutline, nil)
 	}
 	return listing.Events(f, reach, func(sp listing.Span, limit int) (part []store.StoredEvent, err error) {
 		w, order := w.Within("id", sp), sp.Order("1")
-		inner := "SELECT id FROM outlines" + w.Text() + order + " LIMIT ?"
+		inner := "SELECT id FROM events" + byOutline + w.Text() + order + " LIMIT ?"
 		q := "SELECT " + eventColumns + " FROM events e WHERE e.id IN (" + inner + ")" + order
 		err = s.list(ctx, q, append(w.Args, limit), func(r conn.Row) { part = append(part, scanEvent(r)) })
 		return part, err

@@ -157,29 +157,18 @@ ALTER TABLE events ADD COLUMN kind TEXT NOT NULL DEFAULT '';
 // schema6 adds what else was known of an event when it was decided, such as answers of the Qase API.
 const schema6 = "ALTER TABLE events ADD COLUMN facts BLOB;"
 
-// schema7 adds outlines, which lists read instead of an index of events: they have the hashes too (see [dedupeCache]),
-// which are not kept with the events any more. What earlier releases have stored is outlined while the relay runs. It
-// adds audit entries, tallies, and what was seen last.
+// schema7 adds outlines of events, which lists read from an index that has them all, in place of the bodies. What earlier
+// releases have stored is outlined while the relay runs. It adds audit entries, tallies, and what was seen last.
 const schema7 = `
-CREATE TABLE outlines (
-	id        INTEGER PRIMARY KEY,
-	source    TEXT NOT NULL,
-	name      TEXT NOT NULL,
-	project   TEXT NOT NULL,
-	hash      BLOB,
-	kind      TEXT NOT NULL DEFAULT '',
-	replay_of INTEGER,
-	subject   TEXT NOT NULL DEFAULT '',
-	outcome   TEXT NOT NULL DEFAULT '',
-	rules     TEXT NOT NULL DEFAULT ''
-) STRICT;
-INSERT INTO outlines (id, source, name, project, hash)
-	SELECT id, source, name, project, hash FROM events INDEXED BY events_list ORDER BY id;
+ALTER TABLE events ADD COLUMN subject TEXT NOT NULL DEFAULT '';
+ALTER TABLE events ADD COLUMN outcome TEXT NOT NULL DEFAULT '';
+ALTER TABLE events ADD COLUMN rules TEXT NOT NULL DEFAULT '';
 DROP INDEX events_list;
+CREATE INDEX events_outline ON events (id, source, name, project, hash, kind, replay_of, outcome, rules, subject);
 INSERT INTO kv (key, value, expires_at)
 	SELECT '` + ledger.FillKey + `', CAST('{"before":' || (last + 1) || '}' AS BLOB), 9223372036854775807
 	FROM (SELECT max(id) AS last FROM events) WHERE last IS NOT NULL;
-INSERT INTO marks (name, value) SELECT 'tallied', coalesce(max(id), 0) FROM events;
+INSERT INTO marks (name, value) SELECT 'tallied', last FROM (SELECT max(id) AS last FROM events) WHERE last IS NOT NULL;
 CREATE TABLE audit (
 	id      INTEGER PRIMARY KEY,
 	at      INTEGER NOT NULL,

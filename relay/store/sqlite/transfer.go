@@ -20,10 +20,9 @@ func transferFrom(table string) string {
 	switch table {
 	case "dedupe":
 		return fmt.Sprintf(`(SELECT hash, event_id, expires_at FROM dedupe UNION ALL
-			SELECT o.hash, max(o.id) AS event_id, max(e.received_at) + %d AS expires_at FROM outlines o
-			JOIN events e ON e.id = o.id
-			WHERE o.hash IS NOT NULL AND o.id > coalesce((SELECT value FROM marks WHERE name = '%s'), 0)
-				AND o.hash NOT IN (SELECT hash FROM dedupe) GROUP BY o.hash)`,
+			SELECT hash, max(id) AS event_id, max(received_at) + %d AS expires_at FROM events
+			WHERE hash IS NOT NULL AND id > coalesce((SELECT value FROM marks WHERE name = '%s'), 0)
+				AND hash NOT IN (SELECT hash FROM dedupe) GROUP BY hash)`,
 			store.DedupeWindow.Milliseconds(), movedUpTo)
 	case "kv":
 		return "(SELECT * FROM kv WHERE key <> '" + transfer.MarkKey + "')"
@@ -255,7 +254,8 @@ func (w *transferWriter) Finish(context.Context) error {
 		if err := w.setMark(""); err != nil {
 			return err
 		}
-		return w.conn.Run("DELETE FROM counts; " + countAll + countItems)
+		return w.conn.Run("DELETE FROM counts; " + countAll + countItems +
+			"INSERT OR REPLACE INTO marks (name, value) SELECT '" + talliedUpTo + "', coalesce(max(id), 0) FROM events")
 	})
 }
 

@@ -36,8 +36,8 @@ const PageBytes = 8 << 20
 func Tables() []Table {
 	list := func(names string) []string { return strings.Fields(names) }
 	return []Table{
-		{"events", list("id source name project received_at replay_of kind decisions body facts"), 1, 500},
-		{"outlines", list("id source name project kind replay_of subject outcome rules"), 1, 2_000},
+		{"events", list("id source name project received_at replay_of kind decisions body facts " +
+			"subject outcome rules"), 1, 500},
 		{"audit", list("id at who how peer verb object details outcome"), 1, 2_000},
 		{"tally", list("kind bucket a b n"), 4, 20_000},
 		{"seen", list("kind name id"), 2, 20_000},
