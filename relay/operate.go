@@ -82,6 +82,11 @@ func (e *Engine) Look() {
 	}
 }
 
+// Pause keeps the messages of a notifier until a person resumes it; see [dispatch.Dispatcher.Pause].
+func (e *Engine) Pause(ctx context.Context, notifier, who string) error {
+	return e.dispatcher.Pause(ctx, notifier, who)
+}
+
 // NotifierStates returns the state of each notifier.
 func (e *Engine) NotifierStates() map[string]dispatch.State { return e.dispatcher.States() }
 

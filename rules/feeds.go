@@ -37,6 +37,9 @@ func (s *Set) feedNamed(source string) *flow.Expected {
 	return &s.feeds[i]
 }
 
+// Expected returns how often events of a source are expected, or nil.
+func (s *Set) Expected(source string) *flow.Expected { return s.feedNamed(source) }
+
 // IsExpected reports whether events of a project are expected from a source.
 func (s *Set) IsExpected(source, project string) bool {
 	f := s.feedNamed(source)

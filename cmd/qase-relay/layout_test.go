@@ -134,8 +134,9 @@ func mayImport() map[string][]string {
 			"relay/store/groupcommit", "notifiers", "rules", "rules/rulefile", "rules/value"},
 		"relay/dispatch/dispatchtest": {"notifiers", "relay/config", "rules", "rules/rulefile"}, // for tests
 		"relay":                       engine,
-		"relay/ingest":                {"relay", "relay/ingest/origin", "relay/listen", "relay/sampledlog", "rules", "rules/event"},
+		"relay/ingest":                {"relay", "relay/ingest/origin", "relay/ingest/refused", "relay/listen", "relay/sampledlog", "rules", "rules/event"},
 		"relay/ingest/origin":         {},
+		"relay/ingest/refused":        {"relay/store"},
 		"relay/listen":                {},
 		"relay/ingest/client":         {"notifiers/redact"},
 		"relay/admin/access":          {"relay/store"},
@@ -143,7 +144,7 @@ func mayImport() map[string][]string {
 			"rules/value", "relay/trial", "rules/catalog"},
 		"relay/admin/desk/rulebook": {"relay/config", "rules", "rules/rulefile", "rules/rulefile/written",
 			"rules/ruletest"},
-		"relay/admin/desk": {"notifiers", "notifiers/preview", "relay/admin/desk/rulebook", "relay", "relay/admin/access", "relay/config", "relay/dispatch", "relay/silences", "relay/store", "rules",
+		"relay/admin/desk": {"relay/ingest/refused", "notifiers", "notifiers/preview", "relay/admin/desk/rulebook", "relay", "relay/admin/access", "relay/config", "relay/dispatch", "relay/silences", "relay/store", "rules",
 			"rules/condition", "rules/event", "rules/flow", "rules/silence", "rules/value"},
 		"relay/admin/client":  {"notifiers/redact"},
 		"relay/backtest":      {"relay/admin/desk", "rules", "rules/event", "rules/failures", "rules/ruletest"},
@@ -154,7 +155,7 @@ func mayImport() map[string][]string {
 			"relay/console/payload", "relay/store", "rules", "rules/catalog", "rules/condition", "rules/flow",
 			"rules/silence", "relay/trial"},
 		"relay/console/payload": {},
-		"relay/app": append([]string{"relay", "relay/admin", "relay/admin/access", "relay/admin/desk", "relay/console", "relay/ingest", "relay/listen",
+		"relay/app": append([]string{"relay", "relay/admin", "relay/admin/access", "relay/admin/desk", "relay/console", "relay/ingest", "relay/ingest/refused", "relay/listen",
 			"relay/store/sqlite", "relay/store/postgres", "relay/store/ledger", "relay/store/transfer", "relay/admin/why", "relay/trial"},
 			engine...),
 

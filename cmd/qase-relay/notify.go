@@ -17,8 +17,8 @@ import (
 
 	"qaserelay/cmd/qase-relay/terminal"
 	"qaserelay/notifiers"
+	"qaserelay/relay"
 	"qaserelay/relay/config"
-	"qaserelay/relay/store"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/message"
 )
@@ -101,13 +101,9 @@ func notify(ctx context.Context, c *terminal.Console, name string, f notifyFlags
 		return err
 	}
 	now := time.Now()
-	m := &notifiers.Message{ID: store.NewIDs(0).Next(now).String(),
-		Message: message.Message{Rule: "test", Level: f.level, Title: f.title, Body: f.body, URL: cfg.Settings.QaseURL},
-		Options: options, EventName: "test", Thread: "qase-relay/test", CreatedAt: now,
-		Event: json.RawMessage(`{"event_name":"test","payload":{}}`)}
-	if !cfg.Settings.NoEmoji && !message.HasSign(f.title) {
-		m.Sign = message.Sign(f.level)
-	}
+	m := relay.NewTestMessage(cfg, message.Message{Rule: "test", Level: f.level, Title: f.title, Body: f.body,
+		URL: cfg.Settings.QaseURL})
+	m.Options = options
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
 	receipt, err := n.Notifier.Send(ctx, m)

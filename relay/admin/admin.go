@@ -130,6 +130,10 @@ func (s *server) routes(r *mux.Router) {
 	get(r, "/api/v1/waiting", s.waiting)
 	get(r, "/api/v1/waiting/{id}", s.waitingOne)
 	get(r, "/api/v1/audit", s.audit)
+	get(r, "/api/v1/stats", s.stats)
+	get(r, "/api/v1/feeds", s.feeds)
+	get(r, "/api/v1/refusals", s.refusals)
+	get(r, "/api/v1/notifiers/{name}", s.notifier)
 	get(r, "/api/v1/openapi.json", describe)
 	s.trialRoutes(r)
 	get(r, "/api/v1/why", s.why)
@@ -139,6 +143,8 @@ func (s *server) routes(r *mux.Router) {
 	post(r, "/api/v1/deliveries/{id}/retry", s.retryOne)
 	post(r, "/api/v1/deliveries/{id}/cancel", s.cancel)
 	post(r, "/api/v1/notifiers/{name}/resume", s.resume)
+	post(r, "/api/v1/notifiers/{name}/pause", s.pause)
+	post(r, "/api/v1/notifiers/{name}/test", s.testNotifier)
 	post(r, "/-/reload", s.reload)
 	r.HandleFunc("/api/v1/silences", s.addSilence).Methods(http.MethodPost) // a preview changes nothing
 	post(r, "/api/v1/waiting/{id}/flush", s.flush)
@@ -196,7 +202,15 @@ POST /api/v1/explain           what the rules, or a draft, do with an event: {"e
 POST /api/v1/check             problems of the current rules, or of a draft: {"rule": "- name: …"}
 GET  /api/v1/catalog           the events that Qase sends; catalog/NAME describes one
 GET  /api/v1/notifiers         each with its state and its backlog
+GET  /api/v1/notifiers/NAME    how it does: state, success, latency, reasons, last attempts
 POST /api/v1/notifiers/NAME/resume  try a receiver that was gone or failed
+POST /api/v1/notifiers/NAME/pause   keep its messages until it is resumed
+POST /api/v1/notifiers/NAME/test    send a test message now
+GET  /api/v1/stats             counts over time; parameters: of by since until step
+GET  /api/v1/feeds             the last event of each source and project
+GET  /api/v1/refusals          webhook calls that were refused
+GET  /api/v1/audit             what people have done
+                               filters: who verb object since until
 GET  /api/v1/drift             events and fields that are not in the catalog
 GET  /api/v1/silences          messages that are held back for some time; filter: state
 POST /api/v1/silences          add one: {"matchers": ["rule=…"], "for": "2h"}

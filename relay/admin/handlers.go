@@ -7,7 +7,6 @@ import (
 	"github.com/gorilla/mux"
 
 	"qaserelay/relay/admin/desk"
-	"qaserelay/relay/dispatch"
 	"qaserelay/relay/store"
 )
 
@@ -140,16 +139,6 @@ func (s *server) cancel(w http.ResponseWriter, r *http.Request) {
 	if id, ok := pathID(w, r); ok {
 		s.answer(w, map[string]int{"cancelled": 1}, s.Desk.Cancel(r.Context(), id))
 	}
-}
-
-func (s *server) resume(w http.ResponseWriter, r *http.Request) {
-	name, err := url.PathUnescape(mux.Vars(r)["name"])
-	if err != nil {
-		writeError(w, http.StatusNotFound, dispatch.ErrNoNotifier.Error())
-		return
-	}
-	err = s.Desk.Resume(r.Context(), name)
-	s.answer(w, map[string]string{"status": "the next message tries the receiver"}, err)
 }
 
 func (s *server) replayOne(w http.ResponseWriter, r *http.Request) {

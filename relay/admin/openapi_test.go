@@ -86,7 +86,7 @@ func TestEveryRouteIsDescribedAndEveryDescribedOneIsThere(t *testing.T) {
 func TestEveryParameterOfAListIsDescribed(t *testing.T) {
 	d, described := open(t, ""), readDescription(t)
 	for _, path := range []string{"/api/v1/events", "/api/v1/events/export", "/api/v1/deliveries", "/api/v1/silences",
-		"/api/v1/audit"} {
+		"/api/v1/audit", "/api/v1/stats"} {
 		var names []string
 		for _, p := range described.Paths[path]["get"].Parameters {
 			names = append(names, p.Name)
@@ -105,7 +105,9 @@ func TestEveryParameterOfAListIsDescribed(t *testing.T) {
 func TestEveryFieldOfAnAnswerIsDescribed(t *testing.T) {
 	schemas := readDescription(t).Components.Schemas
 	for name, answer := range map[string]any{
-		"Event": desk.Event{}, "Result": desk.Result{}, "AuditPage": desk.AuditPage{}, "AuditEntry": desk.AuditEntry{}, "EventPage": desk.EventPage{}, "Delivery": desk.Delivery{}, "DeliveryPage": desk.DeliveryPage{}, "Attempt": desk.Attempt{}, "Status": desk.Status{},
+		"Event": desk.Event{}, "Result": desk.Result{}, "Stats": desk.Stats{}, "Series": desk.Series{}, "Latency": desk.Latency{}, "Feed": desk.Feed{},
+		"Refused": desk.Refused{}, "Health": desk.Health{}, "Reason": desk.Reason{}, "LastAttempt": desk.LastAttempt{}, "Tested": relay.Tested{},
+		"AuditPage": desk.AuditPage{}, "AuditEntry": desk.AuditEntry{}, "EventPage": desk.EventPage{}, "Delivery": desk.Delivery{}, "DeliveryPage": desk.DeliveryPage{}, "Attempt": desk.Attempt{}, "Status": desk.Status{},
 		"Rule": desk.Rule{}, "RuleTarget": rulebook.Target{}, "WhyAnswer": why.Answer{}, "WhyStep": why.Step{}, "WhyEvent": why.Found{}, "TrialEvent": trial.Event{}, "TrialRequest": trial.Request{},
 		"Draft": trial.Draft{}, "TrialResult": trial.Result{}, "TriedEvent": trial.Tried{}, "TrialMessage": trial.Message{},
 		"Picture": trial.Picture{}, "PictureLine": trial.Line{}, "PictureRun": trial.Run{}, "Near": trial.Near{},

@@ -21,6 +21,7 @@ import (
 	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/config"
 	"qaserelay/relay/ingest"
+	"qaserelay/relay/ingest/refused"
 	"qaserelay/relay/listen"
 	"qaserelay/relay/metrics"
 	"qaserelay/relay/store"
@@ -76,6 +77,7 @@ type Relay struct {
 	store    store.Store
 	engine   *relay.Engine
 	desk     *desk.Desk
+	refused  *refused.Book
 	reloader *config.Reloader
 	exports  *telemetry.Telemetry // nil if none are configured
 	public   server
@@ -153,6 +155,7 @@ func (r *Relay) assemble(ctx context.Context) (err error) {
 	}
 	r.engine = relay.New(relay.Options{Store: r.store, Config: o.Config, DryRun: o.DryRun, Logger: o.Logger,
 		Metrics: m, Telemetry: r.exports})
+	r.refused = refused.New(r.store, o.Logger)
 	r.reloader = config.NewReloader(config.ReloadOptions{Patterns: o.Rules, Load: o.Load, Config: o.Config,
 		Apply: r.engine.Reload, Logger: o.Logger, Observe: m.Reloaded})
 	r.public.http = ingest.Server("", r.exports.Handler(ingest.New(ingest.Options{
@@ -160,7 +163,10 @@ func (r *Relay) assemble(ctx context.Context) (err error) {
 		Sources: func() []rules.Source { return r.engine.Config().Sources },
 		Ready:   r.engine.Ready,
 		Now:     r.engine.Now,
-		Observe: m.Ingested, Refused: m.Refused,
+		Observe: m.Ingested, Refused: func(c refused.Call) {
+			m.Refused(c.Source, c.Status)
+			r.refused.Note(c)
+		},
 		MaxBody: o.MaxBody, MaxBodies: o.MaxBodies,
 		TrustedProxies: r.trustedProxies,
 		Logger:         o.Logger,
@@ -212,6 +218,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	others.Go(func() { r.public.serve(fail) })
 	others.Go(func() { r.admin.serve(fail) })
 	others.Go(func() { r.watchRules(ctx) })
+	others.Go(func() { r.refused.Run(ctx) })
 
 	r.o.Started(r)
 	<-ctx.Done()

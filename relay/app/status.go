@@ -19,8 +19,8 @@ import (
 func (r *Relay) adminOptions(m *metrics.Metrics) (admin.Options, error) {
 	r.desk = desk.New(desk.Options{Store: r.store, Status: r.status, Retry: r.engine.Retry,
 		Cancel: r.engine.Cancel, Rerender: r.engine.Rerender, Replay: r.engine.Replay,
-		Resume: r.engine.Resume, FireNow: r.engine.FireNow, Drift: r.engine.Drift,
-		FilledFrom: r.engine.FilledFrom, Silences: r.engine.Silences(),
+		Resume: r.engine.Resume, Pause: r.engine.Pause, TestMessage: r.engine.TestMessage, FireNow: r.engine.FireNow, Drift: r.engine.Drift,
+		FilledFrom: r.engine.FilledFrom, Refused: r.refused.List, Silences: r.engine.Silences(),
 		Config: r.engine.Config, Logger: r.o.Logger})
 	guard := access.New(r.accessOptions())
 	asker := why.New(r.desk, r.store)

@@ -57,6 +57,7 @@ type breaker struct {
 	failures int      // in a row
 	trips    int      // since the last success, or the last request of a person
 	gone     bool     // the receiver is gone, not only failing
+	held     bool     // a person has paused the notifier
 	trying   bool     // a message is on its way that tries the receiver
 	last     store.ID // the last delivery that failed
 	why      string   // the error of the last failure
@@ -113,7 +114,7 @@ func (b *breaker) Record(t ticket, id store.ID, err error) (pauseChanged bool) {
 	isGone := verdict == receiverGone
 	repeated := id == b.last && !t.try && !isGone
 	if verdict <= receiverFails {
-		b.last, b.why, b.gone = id, err.Error(), isGone || b.gone && !t.try
+		b.last, b.why, b.gone = id, err.Error(), isGone || b.held || b.gone && !t.try
 	}
 	if t.try {
 		b.trying = false
@@ -175,9 +176,27 @@ func (b *breaker) TryNow() bool {
 	if b.state.State == Closed {
 		return false
 	}
-	b.trips = 0
+	b.trips, b.held = 0, false
 	b.state.NextTry = b.now().Add(time.Millisecond)
 	return true
+}
+
+// heldFor is how long a person pauses a notifier: until one resumes it.
+const heldFor = 100 * 365 * 24 * time.Hour
+
+// Pause pauses the notifier for a person.
+func (b *breaker) Pause(why string, since time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.gone, b.held, b.why, b.trips, b.trying = true, true, why, 1, false
+	b.change(State{State: Paused, Since: since, Why: why, NextTry: since.Add(heldFor)})
+}
+
+// IsHeld reports whether a person has paused the notifier.
+func (b *breaker) IsHeld() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.held
 }
 
 // Restore pauses the notifier as another run of the relay left it.
@@ -187,7 +206,7 @@ func (b *breaker) Restore(r pauseRecord) {
 	if b.state.State != Closed {
 		return
 	}
-	b.gone, b.why, b.trips = true, r.Why, 1
+	b.gone, b.held, b.why, b.trips = true, r.Person, r.Why, 1
 	b.change(State{State: Paused, Since: r.Since, Why: r.Why, NextTry: r.NextTry})
 }
 

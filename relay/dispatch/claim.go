@@ -38,6 +38,7 @@ func (l *lane) wake() {
 func (l *lane) rest(ctx context.Context) {
 	for ctx.Err() == nil {
 		wait := maxSleep
+		l.followPause(ctx)
 		due, err := l.d.Store.NextDue(ctx, l.name)
 		if err == nil && !due.IsZero() {
 			wait = min(wait, due.Sub(l.d.Now())+time.Millisecond)

@@ -157,6 +157,9 @@ func (d *Dispatcher) adjustLanes(writes context.Context) (missing []*lane) {
 		n, wanted := notifiers[name]
 		if wanted && concurrency(&n) == l.workers {
 			l.notifier.Store(&n)
+			if l.breaker.IsHeld() {
+				continue
+			}
 			if err := l.tryNow(writes); err != nil {
 				d.StoreFailed(writes, "ending a pause", err)
 			}
@@ -257,8 +260,9 @@ func (d *Dispatcher) again(ctx context.Context, ids []store.ID, call func() (int
 	n, err := call()
 	for _, name := range notifiers {
 		if l := d.lane(name); l != nil {
-			l.wake()
-			err = errors.Join(err, l.tryNow(ctx))
+			if l.wake(); !l.breaker.IsHeld() {
+				err = errors.Join(err, l.tryNow(ctx))
+			}
 		}
 	}
 	return n, err
@@ -285,6 +289,10 @@ func (d *Dispatcher) States() map[string]State {
 // state returns the state of the breaker, with the time of the next message also if a cooldown delays it.
 func (l *lane) state() State {
 	s, _ := l.breaker.State()
+	if l.breaker.IsHeld() { // no time ends it
+		s.NextTry = time.Time{}
+		return s
+	}
 	if until := l.d.limiter.CooldownUntil(l.notifier.Load()); until.After(s.NextTry) {
 		s.NextTry = until
 	}

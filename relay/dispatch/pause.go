@@ -22,6 +22,8 @@ type pauseRecord struct {
 	// Settings is a hash of the notifier's settings while the receiver was gone; other ones are worth another try. The
 	// settings themselves may hold a secret.
 	Settings string `json:"settings,omitempty"`
+	// Person is set if a person has paused the notifier, who alone ends that.
+	Person bool `json:"person,omitempty"`
 }
 
 // settingsHash identifies the settings of a notifier that a person may correct.
@@ -31,6 +33,20 @@ func settingsHash(n *config.Notifier) string {
 
 // PauseKey is the key of a notifier's pause in the store.
 func PauseKey(notifier string) string { return "pause/" + notifier }
+
+// Pause keeps the messages of a notifier until a person resumes it, also on other relays, on new settings, and after a
+// restart. Messages that are on their way arrive.
+func (d *Dispatcher) Pause(ctx context.Context, notifier, who string) error {
+	l := d.lane(notifier)
+	if l == nil {
+		return ErrNoNotifier
+	}
+	if who == "" {
+		who = "a person"
+	}
+	l.breaker.Pause("paused by "+who, d.Now())
+	return l.storePause(ctx)
+}
 
 // tryNow lets one message try a receiver that was gone or failed. Other relays on the store learn of it by the stored
 // pause.
@@ -83,7 +99,7 @@ func (l *lane) pauseJSON() []byte {
 	if !paused {
 		return nil
 	}
-	b, err := json.Marshal(pauseRecord{s.Since, s.Why, s.NextTry, settingsHash(l.notifier.Load())})
+	b, err := json.Marshal(pauseRecord{s.Since, s.Why, s.NextTry, settingsHash(l.notifier.Load()), l.breaker.IsHeld()})
 	if err != nil {
 		panic(fmt.Sprintf("encoding a pause: %v", err)) // times and texts always can be
 	}
@@ -107,22 +123,27 @@ func (l *lane) restorePause(ctx, writes context.Context) {
 		l.d.Logger.Warn("stored pause not readable, notifier goes on", "notifier", l.name, "error", err)
 		return
 	}
-	if r.Settings != settingsHash(l.notifier.Load()) {
+	if r.Settings != settingsHash(l.notifier.Load()) && !r.Person {
 		r.NextTry = l.d.Now()
 	}
 	l.breaker.Restore(r)
 }
 
-// followPause ends a pause, or lets a message try, when another relay on the store did so.
+// followPause ends a pause, or lets a message try, when another relay on the store did so, and pauses the notifier when a
+// person has paused it there.
 func (l *lane) followPause(ctx context.Context) {
-	s, paused := l.breaker.State()
-	if !paused || l.d.Store.Notifications() == nil || l.d.Now().Sub(l.pauseReadAt) < PauseInterval {
+	if l.d.Store.Notifications() == nil || l.d.Now().Sub(l.pauseReadAt) < PauseInterval {
 		return
 	}
 	l.pauseReadAt = l.d.Now()
+	s, paused := l.breaker.State()
 	b, err := l.d.Store.Get(ctx, PauseKey(l.name))
 	var r pauseRecord
-	if err == nil && (b == nil || json.Unmarshal(b, &r) == nil && r.NextTry.Before(s.NextTry)) {
+	switch known := err == nil && b != nil && json.Unmarshal(b, &r) == nil; {
+	case known && r.Person && !l.breaker.IsHeld():
+		l.breaker.Pause(r.Why, r.Since)
+	case known && !r.Person && l.breaker.IsHeld(), paused && err == nil && b == nil,
+		paused && known && r.NextTry.Before(s.NextTry):
 		l.tryHere()
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"qaserelay/relay/ingest/origin"
+	"qaserelay/relay/ingest/refused"
 	"qaserelay/relay/listen"
 	"qaserelay/relay/sampledlog"
 	"qaserelay/rules"
@@ -114,7 +115,11 @@ func (h *Handler) countRefusal(r *http.Request, why *refusal) {
 	if !slices.ContainsFunc(h.o.Sources(), func(s rules.Source) bool { return s.Name == name }) {
 		name = ""
 	}
-	h.o.Refused(name, why.status)
+	sender := ""
+	if client := origin.Of(r, h.o.TrustedProxies()).Client; client.IsValid() {
+		sender = client.String()
+	}
+	h.o.Refused(refused.Call{Source: name, Status: why.status, Reason: why.public, Sender: sender, At: h.o.Now()})
 }
 
 func writeError(w http.ResponseWriter, status int, message string) {

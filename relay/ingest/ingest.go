@@ -11,6 +11,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"qaserelay/relay/ingest/refused"
 	"qaserelay/relay/sampledlog"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
@@ -30,7 +31,7 @@ type Options struct {
 	// Observe is called after each webhook call, with the status and the time it took; nil is not called.
 	Observe func(status int, took time.Duration)
 	// Refused is called for each call that is not accepted, with its source, or "" if that does not exist; may be nil.
-	Refused func(source string, status int)
+	Refused func(refused.Call)
 	// MaxBody is the size of the largest body in bytes; zero means 1 MiB.
 	MaxBody int64
 	// MaxBodies is the size of all bodies that are in work at once; zero means 8 MiB. Further ones wait, and are then
@@ -89,10 +90,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // webhook takes one call and answers it.
 func (h *Handler) webhook(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	id, duplicate, refused := h.take(w, r)
-	if refused != nil {
-		h.o.Observe(refused.status, time.Since(start))
-		h.refuse(w, r, refused)
+	id, duplicate, why := h.take(w, r)
+	if why != nil {
+		h.o.Observe(why.status, time.Since(start))
+		h.refuse(w, r, why)
 		return
 	}
 	writeAccepted(w, id, duplicate)

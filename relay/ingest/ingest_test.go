@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"qaserelay/relay/ingest/refused"
 	"qaserelay/rules"
 	"qaserelay/rules/event"
 )
@@ -310,7 +311,11 @@ func TestAWrongPathIsLoggedAndCounted(t *testing.T) {
 func TestRefusalsAreCountedBySource(t *testing.T) {
 	counted := map[string]int{}
 	d := open(t, func(o *Options) {
-		o.Refused = func(source string, status int) { counted[fmt.Sprint(source, " ", status)]++ }
+		o.Refused = func(c refused.Call) {
+			if counted[fmt.Sprint(c.Source, " ", c.Status)]++; c.Reason == "" || c.Sender != "127.0.0.1" || c.At.IsZero() {
+				t.Errorf("refused: %+v", c)
+			}
+		}
 	})
 	for _, r := range []request{
 		{method: "POST", path: "/webhooks/qase", secret: "wrong", body: goodBody},

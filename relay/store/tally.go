@@ -4,13 +4,14 @@ import (
 	"context"
 	"math/bits"
 	"strconv"
+	"strings"
 	"time"
 )
 
 // The kinds of tallies, and what A and B are.
 const (
 	TallyEvent    = "event"    // events that were decided: project, outcome
-	TallyName     = "name"     // events that arrived: project, event name; by hours only
+	TallyName     = "name"     // events that arrived: FeedName of source and project, event name; by hours only
 	TallyRule     = "rule"     // rule, outcome; by hours only
 	TallyDelivery = "delivery" // notifier, the state that a delivery has reached: delivered, dead or cancelled
 	TallyReason   = "reason"   // notifier, why an attempt failed; by hours only
@@ -79,8 +80,14 @@ type Seen struct {
 	ID         ID
 }
 
-// FeedName joins a source and a project.
+// FeedName joins a source and a project, and CutFeedName parts them.
 func FeedName(source, project string) string { return source + "\n" + project }
+
+// CutFeedName returns the source and the project of a feed.
+func CutFeedName(name string) (source, project string) {
+	source, project, _ = strings.Cut(name, "\n")
+	return source, project
+}
 
 // Tallies counts what happens, and keeps when something was seen last. An engine counts events, deliveries and attempts
 // in the transactions that store them.

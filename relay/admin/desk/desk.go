@@ -17,6 +17,7 @@ import (
 	"qaserelay/relay"
 	"qaserelay/relay/admin/desk/rulebook"
 	"qaserelay/relay/config"
+	"qaserelay/relay/ingest/refused"
 	"qaserelay/relay/silences"
 	"qaserelay/relay/store"
 )
@@ -27,7 +28,8 @@ const MaxPage = 500
 // maxSiblings bounds the deliveries of one event that are read.
 const maxSiblings = 1000
 
-// Options are the parts of a relay that a desk works with. All but Logger and FilledFrom are needed.
+// Options are the parts of a relay that a desk works with. All but Logger, FilledFrom and Refused are
+// needed.
 type Options struct {
 	Store store.Store
 	// Status describes the running relay.
@@ -44,12 +46,18 @@ type Options struct {
 	// Resume lets one message of a paused notifier try its receiver. For an unknown notifier it returns
 	// dispatch.ErrNoNotifier.
 	Resume func(ctx context.Context, notifier string) error
+	// Pause keeps the messages of a notifier until a person resumes it. It returns dispatch.ErrNoNotifier as Resume does.
+	Pause func(ctx context.Context, notifier, who string) error
+	// TestMessage sends a test message through a notifier. It returns dispatch.ErrNoNotifier as Resume does.
+	TestMessage func(ctx context.Context, notifier string) (relay.Tested, error)
 	// FireNow sends or drops what a slot keeps. It returns store.ErrNotFound if the slot is gone.
 	FireNow func(ctx context.Context, ask relay.Ask) (relay.Answer, error)
 	// Drift lists the events and fields that arrived and are not in the catalog.
 	Drift func() []relay.Drift
 	// FilledFrom returns the time from which on all stored events are outlined and counted; zero is all of them.
 	FilledFrom func() time.Time
+	// Refused lists the webhook calls that were refused; nil is none.
+	Refused func(ctx context.Context) ([]refused.Group, error)
 	// Silences are the silences of the relay.
 	Silences *silences.Register
 	// Config returns the current configuration.
@@ -72,6 +80,9 @@ const maxKeptIDs = 20_000
 func New(o Options) *Desk {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Refused == nil {
+		o.Refused = func(context.Context) ([]refused.Group, error) { return nil, nil }
 	}
 	if o.FilledFrom == nil {
 		o.FilledFrom = func() time.Time { return time.Time{} }

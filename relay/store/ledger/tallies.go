@@ -146,8 +146,9 @@ func (s *Sums) See(kind, name string, id store.ID) {
 func (s *Sums) Event(ev *store.Event, o *store.Outline) {
 	s.last = max(s.last, ev.ID)
 	if ev.Kind == "" && ev.ReplayOf == 0 {
-		s.Add(store.TallyName, ev.Project, ev.Name)
-		s.See(store.SeenFeed, store.FeedName(ev.Source, ev.Project), ev.ID)
+		feed := store.FeedName(ev.Source, ev.Project)
+		s.Add(store.TallyName, feed, ev.Name)
+		s.See(store.SeenFeed, feed, ev.ID)
 		if o.Outcome != store.OutcomeWaiting && o.Outcome != "" {
 			s.Add(store.TallyEvent, ev.Project, o.Outcome)
 		}

@@ -72,7 +72,7 @@ func TestAFileOfTheFirstVersionIsBroughtUp(t *testing.T) {
 	f.NoError(err)
 	f.Equal("listed", len(ds), 4)
 	f.CheckFilled(map[string]string{
-		store.TallyEvent: "WEB matched 1", store.TallyName: "WEB run.completed 1", store.TallyRule: "r matched 1",
+		store.TallyEvent: "WEB matched 1", store.TallyName: "qase WEB run.completed 1", store.TallyRule: "r matched 1",
 		store.TallyDelivery: "m cancelled 1, m dead 1, n dead 1, n delivered 1", store.TallySent: "n 00 1",
 		store.TallyAttempt: "n 01 1",
 	})

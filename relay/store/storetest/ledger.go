@@ -134,7 +134,7 @@ func (f *Fixture) tallied(kind string) string {
 	f.NoError(err)
 	var all []string
 	for _, t := range list {
-		all = append(all, fmt.Sprint(t.A, " ", t.B, " ", t.N))
+		all = append(all, strings.ReplaceAll(fmt.Sprint(t.A, " ", t.B, " ", t.N), "\n", " "))
 	}
 	return strings.Join(all, ", ")
 }
@@ -156,8 +156,8 @@ func tallyCases() map[string]func(*Fixture) {
 			f.HandBack(f.Now(), d)
 			f.CancelAll(d, c)
 			f.Equal("events", f.tallied(store.TallyEvent), "API error 1, API none 1, WEB held 1, WEB matched 1")
-			f.Equal("names", f.tallied(store.TallyName), "API run.completed 1, API run.started 1, WEB run.completed 6")
-			f.Equal("rules", f.tallied(store.TallyRule), "a\trule\nwith breaks error 1, one matched 2, two silenced 1")
+			f.Equal("names", f.tallied(store.TallyName), "qase API run.completed 1, qase API run.started 1, qase WEB run.completed 6")
+			f.Equal("rules", f.tallied(store.TallyRule), "a\trule with breaks error 1, one matched 2, two silenced 1")
 			f.Equal("deliveries", f.tallied(store.TallyDelivery), "n cancelled 2, n dead 1, n delivered 1")
 			f.Equal("reasons", f.tallied(store.TallyReason), "n client 1, n server 1")
 			f.Equal("attempts", f.tallied(store.TallyAttempt), "n 00 1, n 01 1, n 12 1")

@@ -1,0 +1,188 @@
+package desk
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"qaserelay/relay"
+	"qaserelay/relay/admin/access"
+	"qaserelay/relay/dispatch"
+	"qaserelay/relay/store"
+)
+
+// Health is how a notifier does: what waits for it, and how its attempts of the last 24 hours went, as they are stored.
+type Health struct {
+	Notifier
+	Delivered int64         `json:"delivered_24h"`
+	Failed    int64         `json:"failed_24h"`             // deliveries that failed permanently
+	Success   *float64      `json:"success_24h,omitempty"`  // the share of the delivered ones among both, from 0 to 1
+	Latency   *Latency      `json:"latency_24h,omitempty"`  // from the event to the receiver
+	Took      *Latency      `json:"attempts_24h,omitempty"` // of single attempts
+	Reasons   []Reason      `json:"reasons_24h"`            // why attempts failed, the most frequent first
+	RateUsed  *float64      `json:"rate_used,omitempty"`    // the share of the limit that the last minute used
+	Recent    []LastAttempt `json:"recent"`                 // the last 50 attempts, the newest first
+}
+
+// Reason is how often attempts failed for a reason.
+type Reason struct {
+	Reason string `json:"reason"`
+	Count  int64  `json:"count"`
+}
+
+// LastAttempt is one of the last attempts of a notifier.
+type LastAttempt struct {
+	Delivery string    `json:"delivery_id"`
+	Title    string    `json:"title"`
+	At       time.Time `json:"at"`
+	Seconds  float64   `json:"seconds"`
+	OK       bool      `json:"ok"`
+	Status   string    `json:"status,omitempty"`
+	Reason   string    `json:"reason,omitempty"`
+	Error    string    `json:"error,omitempty"`
+}
+
+const (
+	recentAttempts = 50
+	// ratedAttempts is how many attempts are read to count those of the last minute.
+	ratedAttempts = 200
+	healthWindow  = 24 * time.Hour
+)
+
+// NotifierHealth returns how a notifier does. For one that is not configured and has no deliveries it returns
+// dispatch.ErrNoNotifier.
+func (d *Desk) NotifierHealth(ctx context.Context, name string) (Health, error) {
+	list, err := d.Notifiers(ctx)
+	if err != nil {
+		return Health{}, err
+	}
+	i := slices.IndexFunc(list, func(n Notifier) bool { return n.Name == name })
+	if i < 0 {
+		return Health{}, dispatch.ErrNoNotifier
+	}
+	h := Health{Notifier: list[i], Reasons: []Reason{}, Recent: []LastAttempt{}}
+	if err := d.countHealth(ctx, &h); err != nil {
+		return Health{}, failed("reading what was counted", err)
+	}
+	attempts, err := d.o.Store.LastAttempts(ctx, name, ratedAttempts)
+	if err != nil {
+		return Health{}, failed("reading the last attempts", err)
+	}
+	h.RateUsed = d.rateUsed(name, attempts)
+	for _, a := range attempts[:min(len(attempts), recentAttempts)] {
+		h.Recent = append(h.Recent, LastAttempt{Delivery: a.Delivery.String(), Title: a.Title, At: a.At,
+			Seconds: a.Took.Seconds(), OK: a.Reason == "", Status: a.Status, Reason: a.Reason, Error: a.Error})
+	}
+	return h, nil
+}
+
+// NotifiersHealth returns how each notifier does.
+func (d *Desk) NotifiersHealth(ctx context.Context) ([]Health, error) {
+	list, err := d.Notifiers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Health, 0, len(list))
+	for _, n := range list {
+		h, err := d.NotifierHealth(ctx, n.Name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, h)
+	}
+	return all, nil
+}
+
+// countHealth sets what was counted in the last 24 hours.
+func (d *Desk) countHealth(ctx context.Context, h *Health) error {
+	from := d.o.Store.Now().Add(-healthWindow)
+	tallies := func(kind string, minute bool) ([]store.Tally, error) {
+		return d.o.Store.Tallies(ctx, store.TallyFilter{Kind: kind, Minute: minute, A: h.Name, From: from})
+	}
+	ended, err1 := tallies(store.TallyDelivery, true)
+	for _, t := range ended {
+		switch store.State(t.B) {
+		case store.Delivered:
+			h.Delivered += t.N
+		case store.Dead:
+			h.Failed += t.N
+		}
+	}
+	if all := h.Delivered + h.Failed; all > 0 {
+		share := float64(h.Delivered) / float64(all)
+		h.Success = &share
+	}
+	sent, err2 := tallies(store.TallySent, false)
+	h.Latency = latencyOf(sent)
+	took, err3 := tallies(store.TallyAttempt, false)
+	h.Took = latencyOf(took)
+	reasons, err4 := tallies(store.TallyReason, false)
+	counts := map[string]int64{}
+	for _, t := range reasons {
+		counts[t.B] += t.N
+	}
+	for reason, n := range counts {
+		h.Reasons = append(h.Reasons, Reason{reason, n})
+	}
+	slices.SortFunc(h.Reasons, func(x, y Reason) int {
+		return cmp.Or(cmp.Compare(y.Count, x.Count), strings.Compare(x.Reason, y.Reason))
+	})
+	return errors.Join(err1, err2, err3, err4)
+}
+
+func latencyOf(list []store.Tally) *Latency {
+	var h histogram
+	for _, t := range list {
+		h.add(t.B, t.N)
+	}
+	return h.percentiles()
+}
+
+// rateUsed returns the share of the limit of a notifier that the last minute used. It is nil without a limit, and where
+// each channel has a limit of its own.
+func (d *Desk) rateUsed(name string, attempts []store.NotifierAttempt) *float64 {
+	n, ok := d.o.Config().Notifiers[name]
+	if !ok {
+		return nil
+	}
+	rate := n.Rate()
+	if _, each := n.RateText(); each || rate.Messages == 0 {
+		return nil
+	}
+	used, now := 0, d.o.Store.Now()
+	for _, a := range attempts {
+		if now.Sub(a.At) < time.Minute {
+			used++
+		}
+	}
+	share := float64(used) / (float64(rate.Messages) * time.Minute.Seconds() / rate.Per.Seconds())
+	share = min(1, share)
+	return &share
+}
+
+// Pause keeps the messages of a notifier until a person resumes it. For an unknown notifier it returns
+// dispatch.ErrNoNotifier.
+func (d *Desk) Pause(ctx context.Context, notifier string) error {
+	return d.do(ctx, deed{verb: VerbPause, object: notifier}, func(ctx context.Context) error {
+		err := d.o.Pause(ctx, notifier, access.From(ctx).Name)
+		if errors.Is(err, dispatch.ErrNoNotifier) {
+			return err
+		}
+		return failed("pausing a notifier", err)
+	})
+}
+
+// TestMessage sends a test message through a notifier now, once, also while it is paused. For an unknown notifier it
+// returns dispatch.ErrNoNotifier.
+func (d *Desk) TestMessage(ctx context.Context, notifier string) (relay.Tested, error) {
+	tested, err := d.o.TestMessage(ctx, notifier)
+	noted := err
+	if tested.Error != "" {
+		noted = errors.New(tested.Error)
+	}
+	d.note(ctx, deed{verb: VerbTest, object: notifier}, noted)
+	return tested, err
+}
