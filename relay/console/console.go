@@ -72,6 +72,8 @@ func functions() template.FuncMap {
 		"count":       count,
 		"icon":        icon,
 		"json":        indented,
+		"float":       func(n int64) float64 { return float64(n) },
+		"seconds":     seconds,
 		"outcome":     outcomeText,
 		"size":        sizeText,
 		"waitingKind": waitingKind,
@@ -81,6 +83,7 @@ func functions() template.FuncMap {
 // sections are the entries of the navigation.
 func sections() []frame.Section {
 	return []frame.Section{
+		{Path: "", Name: "Overview", Key: "g o"},
 		{Path: "events", Name: "Events", Key: "g e"},
 		{Path: "deliveries", Name: "Deliveries", Key: "g d"},
 		{Path: "rules", Name: "Rules", Key: "g r"},
@@ -89,13 +92,14 @@ func sections() []frame.Section {
 		{Path: "waiting", Name: "Waiting", Key: "g w"},
 		{Path: "silences", Name: "Silences", Key: "g s"},
 		{Path: "audit", Name: "Audit", Key: "g a"},
+		{Path: "sources", Name: "Sources", Key: "g f"},
 		{Path: "status", Name: "Status", Key: "g u"},
 	}
 }
 
 // routes adds all pages.
 func (c *Console) routes(f *frame.Frame) {
-	f.Raw("/", c.first)
+	f.Get("/", c.overview)
 	f.Raw("/find", c.find)
 	f.Get("/events", c.events)
 	f.Raw("/events.csv", c.eventsCSV)
@@ -129,6 +133,7 @@ func (c *Console) routes(f *frame.Frame) {
 	f.Get("/audit", c.audit)
 	f.Raw("/audit.csv", c.auditCSV)
 	f.Raw("/audit.jsonl", c.auditJSONL)
+	f.Get("/sources", c.sources)
 	f.Get("/status", c.status)
 }
 
@@ -145,13 +150,6 @@ func (c *Console) state() frame.State {
 			Text: "The rules files have errors, so the rules loaded before them apply: " + first})
 	}
 	return s
-}
-
-// first sends a browser from the first page to the events.
-func (c *Console) first(w http.ResponseWriter, _ *http.Request) error {
-	w.Header().Set("Location", "./events")
-	w.WriteHeader(http.StatusSeeOther)
-	return nil
 }
 
 // idOf reads the id in the path of a request.

@@ -10,3 +10,6 @@ func (d *Desk) Retention() (events, dead time.Duration) {
 	kept := d.o.Config().Settings.Retention
 	return kept.Events, kept.Dead
 }
+
+// Now returns the time of the store.
+func (d *Desk) Now() time.Time { return d.o.Store.Now() }
