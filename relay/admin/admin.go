@@ -77,7 +77,7 @@ func (s *server) byPath(metrics, api http.Handler) http.Handler {
 		case path == "/metrics":
 			metrics.ServeHTTP(w, r)
 		case s.Console == nil, strings.HasPrefix(path, "/api/"), strings.HasPrefix(path, "/-/"),
-			path == "/" && !acceptsHTML(r):
+			path == "/" && !isBrowser(r):
 			api.ServeHTTP(w, r)
 		default:
 			s.Console.ServeHTTP(w, r)
@@ -85,8 +85,11 @@ func (s *server) byPath(metrics, api http.Handler) http.Handler {
 	})
 }
 
-// acceptsHTML reports whether a client asks for pages, as browsers do.
-func acceptsHTML(r *http.Request) bool { return strings.Contains(r.Header.Get("Accept"), "text/html") }
+// isBrowser reports whether a client asks for pages, or for the stream of one.
+func isBrowser(r *http.Request) bool {
+	accept := r.Header.Get("Accept")
+	return strings.Contains(accept, "text/html") || strings.Contains(accept, "text/event-stream")
+}
 
 // crossOrigin refuses the requests of other sites' pages that change something.
 func crossOrigin(urls []string) *http.CrossOriginProtection {

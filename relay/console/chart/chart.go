@@ -34,7 +34,7 @@ type Stack struct {
 	Title, Sentence string
 	Series          []Series
 	Columns         []Column
-	Ticks           []Tick
+	Ticks           []string // texts under the columns, each as far from the next
 	Top             string // the number at the upper edge
 	Empty           bool
 }
@@ -53,12 +53,6 @@ type Column struct {
 type Part struct {
 	Y, Height float64
 	Class     string
-}
-
-// Tick is a text under the columns.
-type Tick struct {
-	X    float64
-	Text string
 }
 
 // Steps are the columns of a chart: Count steps from From on.
@@ -90,7 +84,7 @@ func NewStack(title, what string, series []Series, steps Steps) *Stack {
 	for i := range sums {
 		s.Columns = append(s.Columns, steps.column(series, i, float64(max(1, top)), width))
 	}
-	s.Ticks = steps.ticks(width)
+	s.Ticks = steps.ticks()
 	s.Sentence = fmt.Sprintf("%s: %s %s since %s, at most %s %s", title, Number(total), what,
 		steps.text(steps.From, true), Number(most), steps.per())
 	return s
@@ -125,13 +119,13 @@ func (s Steps) column(series []Series, i int, top, width float64) Column {
 	return c
 }
 
-// ticks returns some five texts at round times.
-func (s Steps) ticks(width float64) (ticks []Tick) {
-	every := max(1, s.Count/6)
-	for i := every / 2; i < s.Count; i += every {
-		ticks = append(ticks, Tick{X: round((float64(i) + 0.5) * width), Text: s.text(s.From.Add(time.Duration(i)*s.Step), false)})
+// ticks returns the times in the middle of each sixth of the chart.
+func (s Steps) ticks() (texts []string) {
+	for i := range min(6, s.Count) {
+		middle := time.Duration(float64(s.Count) * (float64(i) + 0.5) / float64(min(6, s.Count)) * float64(s.Step))
+		texts = append(texts, s.text(s.From.Add(middle.Truncate(s.Step)), false))
 	}
-	return ticks
+	return texts
 }
 
 // text returns a time as the steps need it.
