@@ -35,7 +35,7 @@ type Stack struct {
 	Series          []Series
 	Columns         []Column
 	Ticks           []string // texts under the columns, each as far from the next
-	Top             string // the number at the upper edge
+	Top             string   // the number at the upper edge
 	Empty           bool
 }
 
