@@ -219,13 +219,14 @@ type look struct {
 	Forced        bool
 }
 
-// looks are all in which each page has to be right. Where the browser is required, as in CI, there is time for all;
-// else the narrow screen has one.
+// looksVariable says all where there is time to see each page in all looks, as in a step of CI of its own.
+const looksVariable = "QASE_RELAY_LOOKS"
+
+// looks are those in which each page has to be right: two of them, or all six.
 func looks() []look {
 	var all []look
-	if os.Getenv(browserVariable) != "required" {
-		return []look{{"light-1280", 1280, 900, "light", false}, {"dark-1280", 1280, 900, "dark", false},
-			{"forced-1280", 1280, 900, "dark", true}, {"light-320", 320, 900, "light", false}}
+	if os.Getenv(looksVariable) != "all" {
+		return []look{{"light-1280", 1280, 900, "light", false}, {"dark-320", 320, 900, "dark", false}}
 	}
 	for _, width := range []int64{1280, 320} {
 		for _, scheme := range []string{"light", "dark"} {
