@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -88,10 +87,7 @@ var links = regexp.MustCompile(`href="([^"#]+)"`)
 // addresses returns the pages, with one event and one delivery, and the lists with each filter and each pair of filters.
 func (g *rig) addresses() (all []string) {
 	g.t.Helper()
-	_, text := g.page("GET", "/status", nil)
-	for _, link := range links.FindAllStringSubmatch(inNavigation.FindString(strings.ReplaceAll(text, "\n", " ")), -1) {
-		all = append(all, "/"+strings.TrimPrefix(link[1], "./"))
-	}
+	all = g.sectionPaths()
 	all = append(all, "/events/"+g.first("/api/v1/events?project="+storetest.RareProject),
 		"/deliveries/"+g.first("/api/v1/deliveries?state=dead"), "/why?q=WEB+run+7", "/rules/failed-run",
 		"/silences/new?project=WEB", "/events.csv?project="+storetest.RareProject)

@@ -169,7 +169,7 @@ func TestEverythingWorksUnderAPath(t *testing.T) {
 func (b *tab) crawl() {
 	b.t.Helper()
 	seen, todo := map[string]bool{}, []string{b.url + "/"}
-	for len(todo) > 0 && len(seen) < 60 {
+	for len(todo) > 0 && len(seen) < 80 {
 		at := todo[0]
 		todo = todo[1:]
 		if seen[at] {
@@ -178,6 +178,12 @@ func (b *tab) crawl() {
 		seen[at] = true
 		b.do(chromedp.Navigate(at))
 		b.check(at)
+		for _, place := range eval[[]string](b, `[...document.querySelectorAll("form, [data-live], link[href], [src]")]
+			.map((e) => e.action || e.dataset.live || e.href || e.src)`) {
+			if !strings.HasPrefix(place, b.url+"/") && (strings.HasPrefix(place, "/") || strings.Contains(place, "://")) {
+				b.t.Errorf("%s has a form, stream or file at %s", at, place)
+			}
+		}
 		for _, link := range eval[[]string](b, `[...document.querySelectorAll("a[href], iframe[src]")].map((e) => (e.href || e.src).split("#")[0])`) {
 			if strings.HasPrefix(link, b.url+"/") && !strings.Contains(link, ".csv") && !strings.Contains(link, ".jsonl") &&
 				!strings.Contains(link, "/as/") {
