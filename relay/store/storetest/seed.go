@@ -36,7 +36,7 @@ func (s Seed) Write(ctx context.Context, w transfer.Writer) error {
 		for i := from; i < min(from+step, s.Events); i++ {
 			s.event(i, func(table string, r ...any) { rows[table] = append(rows[table], r) })
 		}
-		for _, name := range []string{"events", "outlines", "attempts", "deliveries"} {
+		for _, name := range []string{"events", "attempts", "deliveries"} {
 			if err := w.Put(ctx, tables[name], rows[name], ""); err != nil {
 				return fmt.Errorf("seeding %s: %w", name, err)
 			}
@@ -126,8 +126,7 @@ func (s Seed) event(i int, add func(table string, r ...any)) {
 		o.Rules = []store.RuleOutcome{{Rule: e.rule, Outcome: "matched"}}
 		decisions = fmt.Appendf(nil, `{"results":[{"rule":%q,"outcome":"matched"}]}`, e.rule)
 	}
-	add("events", id, "qase", e.name, e.project, ms, int64(0), "", decisions, body, nil)
-	add("outlines", id, "qase", e.name, e.project, "", int64(0), o.Subject, o.Outcome, o.RulesText())
+	add("events", id, "qase", e.name, e.project, ms, int64(0), "", decisions, body, nil, o.Subject, o.Outcome, o.RulesText())
 	if e.rule == "" {
 		return
 	}
