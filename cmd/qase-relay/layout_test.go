@@ -119,7 +119,7 @@ func mayImport() map[string][]string {
 
 		"relay/admin/why": {"relay/admin/desk", "relay/store", "rules", "rules/catalog", "rules/event", "rules/value"},
 		"relay/trial": append([]string{"notifiers", "notifiers/builtin", "notifiers/markup", "notifiers/preview", "notifiers/redact", "relay",
-			"relay/admin/access", "relay/config", "relay/store", "rules/ruletest", "rules/rulefile/written"}, reading...),
+			"relay/admin/access", "relay/config", "relay/store", "rules/ruletest", "rules/rulefile/written", "relay/admin/desk", "relay/backtest"}, reading...),
 		"relay/metrics":    {"rules/value"},
 		"relay/telemetry":  {"relay/sampledlog"},
 		"relay/sampledlog": {},

@@ -103,7 +103,7 @@ func serve(ctx context.Context, c *terminal.Console, f serveFlags) error {
 		DryRun: f.dryRun, OTLPEndpoint: f.otlp, Logger: logger, Reloads: reloads,
 		Version: build.Version, Revision: build.Revision}
 	if c.IsMain {
-		o.Work = trial.Self().Work
+		o.Work, o.WorkOnHistory = trial.Self().Work, trial.Self().WorkOnHistory
 	}
 	o.Started = func(r *app.Relay) { started(ctx, r, o) }
 	if err := f.addresses.Apply(&o); err != nil {

@@ -26,6 +26,8 @@ type Options struct {
 	Desk *desk.Desk
 	// Trial tries events with rules.
 	Trial *trial.Trial
+	// Backtests run drafts over stored events.
+	Backtests *trial.Backtests
 	// Why says what became of events.
 	Why *why.Asker
 	// Metrics serves /metrics.
@@ -139,6 +141,7 @@ func (s *server) routes(r *mux.Router) {
 	get(r, "/api/v1/notifiers/{name}", s.notifier)
 	get(r, "/api/v1/openapi.json", describe)
 	s.trialRoutes(r)
+	s.backtestRoutes(r)
 	get(r, "/api/v1/why", s.why)
 	r.HandleFunc("/api/v1/events/replay", s.replayMany).Methods(http.MethodPost) // it may be dry
 	r.HandleFunc("/api/v1/events/{id}/replay", s.replayOne).Methods(http.MethodPost)
@@ -203,6 +206,8 @@ GET  /api/v1/rules/NAME        one rule with its lines
 GET  /api/v1/why?q=TEXT        what became of it: an id, a Qase link, "WEB run 7", or words
 POST /api/v1/explain           what the rules, or a draft, do with an event: {"event": "run.completed"}
 POST /api/v1/check             problems of the current rules, or of a draft: {"rule": "- name: …"}
+POST /api/v1/backtests         a draft over stored events: {"since": "7d", "rule": "- name: …"}
+                               GET and DELETE /api/v1/backtests/ID show and stop it
 GET  /api/v1/catalog           the events that Qase sends; catalog/NAME describes one
 GET  /api/v1/notifiers         each with its state and its backlog
 GET  /api/v1/notifiers/NAME    how it does: state, success, latency, reasons, last attempts

@@ -108,7 +108,7 @@ func TestEveryFieldOfAnAnswerIsDescribed(t *testing.T) {
 		"Event": desk.Event{}, "Result": desk.Result{}, "Stats": desk.Stats{}, "Series": desk.Series{}, "Latency": desk.Latency{}, "Feed": desk.Feed{},
 		"Refused": desk.Refused{}, "Health": desk.Health{}, "Reason": desk.Reason{}, "LastAttempt": desk.LastAttempt{}, "Tested": relay.Tested{},
 		"AuditPage": desk.AuditPage{}, "AuditEntry": desk.AuditEntry{}, "EventPage": desk.EventPage{}, "Delivery": desk.Delivery{}, "DeliveryPage": desk.DeliveryPage{}, "Attempt": desk.Attempt{}, "Status": desk.Status{},
-		"Rule": desk.Rule{}, "RuleTarget": rulebook.Target{}, "WhyAnswer": why.Answer{}, "WhyStep": why.Step{}, "WhyEvent": why.Found{}, "TrialEvent": trial.Event{}, "TrialRequest": trial.Request{},
+		"Rule": desk.Rule{}, "RuleTarget": rulebook.Target{}, "Backtest": trial.Backtest{}, "BacktestRequest": trial.BacktestRequest{}, "WhyAnswer": why.Answer{}, "WhyStep": why.Step{}, "WhyEvent": why.Found{}, "TrialEvent": trial.Event{}, "TrialRequest": trial.Request{},
 		"Draft": trial.Draft{}, "TrialResult": trial.Result{}, "TriedEvent": trial.Tried{}, "TrialMessage": trial.Message{},
 		"Picture": trial.Picture{}, "PictureLine": trial.Line{}, "PictureRun": trial.Run{}, "Near": trial.Near{},
 		"TrialChange": trial.Change{}, "Check": trial.Check{}, "Problem": diag.Problem{}, "CatalogEvent": catalog.Event{}, "RuleTest": rulebook.Test{}, "RuleUse": rulebook.Use{}, "Notifier": desk.Notifier{}, "Choice": choice{}, "Replay": desk.Replay{}, "Drift": relay.Drift{},

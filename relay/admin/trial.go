@@ -81,3 +81,41 @@ func (s *server) catalogEvent(w http.ResponseWriter, r *http.Request) {
 	}
 	writeJSON(w, http.StatusOK, known)
 }
+
+// backtestRoutes run drafts over stored events.
+func (s *server) backtestRoutes(r *mux.Router) {
+	post(r, "/api/v1/backtests", s.startBacktest)
+	get(r, "/api/v1/backtests/{id}", s.backtest)
+	r.HandleFunc("/api/v1/backtests/{id}", operators(s.stopBacktest)).Methods(http.MethodDelete)
+}
+
+func (s *server) startBacktest(w http.ResponseWriter, r *http.Request) {
+	var asked trial.BacktestRequest
+	if !readBody(w, r, &asked) {
+		return
+	}
+	started, err := s.Backtests.Start(r.Context(), asked)
+	s.answerBacktest(w, started, err)
+}
+
+func (s *server) backtest(w http.ResponseWriter, r *http.Request) {
+	found, err := s.Backtests.Get(mux.Vars(r)["id"])
+	s.answerBacktest(w, found, err)
+}
+
+func (s *server) stopBacktest(w http.ResponseWriter, r *http.Request) {
+	stopped, err := s.Backtests.Stop(mux.Vars(r)["id"])
+	s.answerBacktest(w, stopped, err)
+}
+
+// answerBacktest writes the state of a backtest, or its error.
+func (s *server) answerBacktest(w http.ResponseWriter, b trial.Backtest, err error) {
+	switch {
+	case errors.Is(err, trial.ErrRunning):
+		writeError(w, http.StatusConflict, err.Error())
+	case errors.Is(err, trial.ErrNoBacktest):
+		writeError(w, http.StatusNotFound, err.Error())
+	default:
+		s.answerTrial(w, b, err)
+	}
+}

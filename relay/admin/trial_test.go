@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"qaserelay/relay/admin/access"
 	"qaserelay/relay/config"
@@ -37,8 +38,14 @@ func openTrial(t *testing.T, work func(context.Context, trial.Input) (trial.Outp
 	if problems.Err() != nil {
 		t.Fatal(problems)
 	}
-	o := trial.Options{Config: func() *config.Config { return cfg }, Work: work}
-	return start(t, Options{Trial: trial.New(o), Access: access.New(access.Options{Tokens: []access.Token{
+	current := func() *config.Config { return cfg }
+	backtests := trial.NewBacktests(trial.BacktestOptions{Config: current, Work: func(ctx context.Context, _ trial.Input, _ trial.History,
+		_ func(int)) (trial.Past, error) {
+		<-ctx.Done()
+		return trial.Past{}, ctx.Err()
+	}})
+	t.Cleanup(backtests.Close)
+	return start(t, Options{Trial: trial.New(trial.Options{Config: current, Work: work}), Backtests: backtests, Access: access.New(access.Options{Tokens: []access.Token{
 		{Name: "ana", Role: access.Operate, Secret: "aaaa"}, {Name: "ben", Role: access.Read, Secret: "bbbb"}}})})
 }
 
@@ -119,5 +126,39 @@ func TestTheCatalogIsDescribed(t *testing.T) {
 	if status, text, _ := d.call(t, "GET", "/api/v1/catalog/run.complete", "Authorization", "Bearer bbbb"); status != 404 ||
 		!strings.Contains(text, "run.completed") {
 		t.Errorf("got %d %s", status, text)
+	}
+}
+
+func TestBacktestsAreStartedShownAndStopped(t *testing.T) {
+	d := openTrial(t, nil)
+	const draft = `{"rule": "- name: x"}`
+	for body, want := range map[string]int{`{}`: 400, `{"rule": "- name: x", "since": "soon"}`: 400, `{"rule": "x", "file": "y"}`: 400} {
+		if status, answer, _ := d.ask(t, "/api/v1/backtests", "aaaa", body); status != want {
+			t.Errorf("%s: got %d %v", body, status, answer)
+		}
+	}
+	if status, answer, _ := d.ask(t, "/api/v1/backtests", "bbbb", draft); status != 403 {
+		t.Errorf("a reader: got %d %v", status, answer)
+	}
+	status, started, _ := d.ask(t, "/api/v1/backtests", "aaaa", draft)
+	if status != 200 || started["state"] != "running" || started["who"] != "ana" {
+		t.Fatalf("got %d %v", status, started)
+	}
+	if status, answer, _ := d.ask(t, "/api/v1/backtests", "aaaa", draft); status != 409 {
+		t.Errorf("a second one: got %d %v", status, answer)
+	}
+	path := "/api/v1/backtests/" + started["id"].(string)
+	if status, _, _ := d.call(t, "DELETE", path, "Authorization", "Bearer aaaa"); status != 200 {
+		t.Errorf("stopping it: %d", status)
+	}
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+		if _, _, shown := d.call(t, "GET", path, "Authorization", "Bearer bbbb"); shown["state"] == "stopped" {
+			break
+		} else if time.Now().After(deadline) {
+			t.Fatalf("it does not stop: %v", shown)
+		}
+	}
+	if status, _, _ := d.call(t, "GET", path+"x", "Authorization", "Bearer bbbb"); status != 404 {
+		t.Errorf("another id: %d", status)
 	}
 }

@@ -62,6 +62,8 @@ type Options struct {
 	Started        func(*Relay)     // called once events are taken
 	// Work works on drafts of rules; nil does so within this process, which a draft can keep busy.
 	Work func(ctx context.Context, in trial.Input) (trial.Output, error)
+	// WorkOnHistory is the same for backtests.
+	WorkOnHistory func(ctx context.Context, in trial.Input, events trial.History, progress func(int)) (trial.Past, error)
 	// OTLPEndpoint is the base URL of a receiver of OpenTelemetry; empty means its standard variables.
 	OTLPEndpoint string
 	// Version and Revision of the program, for the API and the metrics.
@@ -83,6 +85,8 @@ type Relay struct {
 	public   server
 	admin    server
 	stopping chan struct{} // closed when the admin address stops taking calls
+	// backtests are those of drafts.
+	backtests *trial.Backtests
 }
 
 // server is an HTTP server with its listener.
@@ -228,6 +232,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	engine.Wait()
 	others.Go(r.engine.Config().Close)
 	others.Go(r.endExports)
+	others.Go(r.backtests.Close)
 	r.admin.shutdown(adminGrace)
 	others.Wait()
 	err := r.store.Close()

@@ -24,13 +24,14 @@ func (r *Relay) adminOptions(m *metrics.Metrics) (admin.Options, error) {
 		Config: r.engine.Config, Logger: r.o.Logger})
 	guard := access.New(r.accessOptions())
 	asker := why.New(r.desk, r.store)
+	r.backtests = trial.NewBacktests(trial.BacktestOptions{Config: r.engine.Config, Store: r.store, Work: r.o.WorkOnHistory})
 	tries := trial.New(trial.Options{Config: r.engine.Config, Store: r.store, Work: r.o.Work})
 	pages, err := console.New(console.Options{Desk: r.desk, Why: asker, Trial: tries, Access: guard, URLs: r.o.AdminURLs, Logger: r.o.Logger,
 		Stopping: r.stopping})
 	return admin.Options{
-		Desk:    r.desk,
-		Why:     asker,
-		Trial:   tries,
+		Desk:  r.desk,
+		Why:   asker,
+		Trial: tries, Backtests: r.backtests,
 		Metrics: m.Handler(),
 		Ready:   r.engine.Ready,
 		Reload:  r.reload,

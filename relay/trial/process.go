@@ -67,12 +67,8 @@ func (p Process) Work(ctx context.Context, in Input) (out Output, err error) {
 	timed, cancel := context.WithTimeout(ctx, maxTime)
 	defer cancel()
 	result := &limited{left: maxOutput, full: cancel}
-	cmd := exec.CommandContext(timed, p.Path, Argument)
-	cmd.Args[0] = p.Name
-	cmd.Env, cmd.Dir = []string{}, os.TempDir()
+	cmd := p.command(timed, Argument)
 	cmd.Stdin, cmd.Stdout = bytes.NewReader(data), result // what it says beside may repeat the draft
-	cmd.WaitDelay = time.Second
-	separate(cmd)
 	err = cmd.Run()
 	var exit *exec.ExitError
 	switch {
@@ -114,10 +110,17 @@ func (l *limited) Write(p []byte) (int, error) {
 
 // Main does the work of a process for drafts, and reports true, if the arguments of the program ask for it.
 func Main(args []string, in io.Reader, out io.Writer) bool {
+	if len(args) == 2 && args[1] == HistoryArgument {
+		bound(maxHistoryTime)
+		if mainOfHistory(in, out) != nil {
+			os.Exit(1)
+		}
+		return true
+	}
 	if len(args) != 2 || args[1] != Argument {
 		return false
 	}
-	bound()
+	bound(maxTime)
 	var input Input
 	if err := json.NewDecoder(in).Decode(&input); err != nil {
 		os.Exit(1)
@@ -144,13 +147,13 @@ func safeWork(in Input) (out Output) {
 }
 
 // bound keeps this process within its limits, even if the relay is gone.
-func bound() {
+func bound(longest time.Duration) {
 	runtime.GOMAXPROCS(1)
 	debug.SetMemoryLimit(maxMemory / 2)
 	debug.SetMaxStack(maxMemory / 4)
 	yieldToOthers()
 	limitMemory(2 * maxMemory)
-	time.AfterFunc(maxTime, func() { os.Exit(exitTime) })
+	time.AfterFunc(longest, func() { os.Exit(exitTime) })
 	go func() {
 		sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}}
 		for range time.Tick(10 * time.Millisecond) {

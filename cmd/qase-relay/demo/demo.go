@@ -138,7 +138,7 @@ func (d *player) open(ctx context.Context, dir string) (err error) {
 		StoreURL: "sqlite:" + file, Started: func(*app.Relay) { close(d.started) },
 		Logger: slog.New(slog.NewTextHandler(d.c.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))}
 	if d.c.IsMain {
-		o.Work = trial.Self().Work
+		o.Work, o.WorkOnHistory = trial.Self().Work, trial.Self().WorkOnHistory
 	}
 	d.relay, err = app.Open(ctx, o)
 	return err
