@@ -100,6 +100,21 @@ func (e *Engine) shortage(s *rules.Settings) string {
 	return ""
 }
 
+// Busy says why no further dead deliveries should become due at the moment, or returns an empty text: they leave half of
+// the backlog to new events.
+func (e *Engine) Busy() string {
+	load, limit := e.Store.Load(), e.Config().Settings.Backlog
+	switch {
+	case limit.Deliveries > 0 && load.Deliveries >= max(1, limit.Deliveries/2):
+		return fmt.Sprintf("%d deliveries are unfinished, and half of settings.backlog.deliveries is left to new events",
+			load.Deliveries)
+	case limit.Bytes > 0 && load.Bytes >= max(1, limit.Bytes/2):
+		return fmt.Sprintf("unfinished deliveries have %s, and half of settings.backlog.bytes is left to new events",
+			formatBytes(load.Bytes))
+	}
+	return ""
+}
+
 // freeDisk returns the free bytes of the store's file system, or the largest number if they are not known.
 func (e *Engine) freeDisk() int64 {
 	files, onDisk := e.Store.(fileStore)

@@ -68,6 +68,27 @@ func (e *Engine) Cancel(ctx context.Context, id store.ID, why string) (bool, err
 	return n > 0, err
 }
 
+// CancelMany ends those of the deliveries that are dead or pending, for a reason, and returns their number.
+func (e *Engine) CancelMany(ctx context.Context, list []store.Delivery, why string) (int, error) {
+	ids := make([]store.ID, len(list))
+	for i := range list {
+		ids[i] = list[i].ID
+	}
+	n, err := e.Store.Cancel(ctx, ids, why)
+	for i := range list {
+		if d, cancelled := &list[i], n == len(list); cancelled || n > 0 && e.isCancelled(ctx, d.ID, why) {
+			e.dispatcher.Cancelled(*d, why)
+		}
+	}
+	return n, err
+}
+
+// isCancelled reports whether a delivery was cancelled for a reason.
+func (e *Engine) isCancelled(ctx context.Context, id store.ID, why string) bool {
+	d, _, err := e.Store.Delivery(ctx, id)
+	return err == nil && d.State == store.Cancelled && d.Error == why
+}
+
 // Resume lets one message of a notifier try a receiver that was gone or failed; see [dispatch.Dispatcher.Resume].
 func (e *Engine) Resume(ctx context.Context, notifier string) error {
 	return e.dispatcher.Resume(ctx, notifier)

@@ -107,7 +107,7 @@ func mayImport() map[string][]string {
 		"relay/store/listing":     {"relay/store", "relay/store/engine"},
 		"relay/store/ledger":      {"relay/store", "relay/store/engine", "relay/store/listing"},
 		"relay/store/storetest":   {"relay/store", "relay/store/engine", "relay/store/transfer"}, // for tests
-		"relay/store/memory":      {"relay/store", "relay/store/engine"}, // for tests
+		"relay/store/memory":      {"relay/store", "relay/store/engine"},                         // for tests
 		"relay/store/transfer":    {},
 		"relay/store/sqlite": {"relay/store", "relay/store/engine", "relay/store/groupcommit",
 			"relay/store/ledger", "relay/store/listing", "relay/store/sqlite/conn", "relay/store/sqlite/dbfile", "relay/store/transfer"},
@@ -140,11 +140,12 @@ func mayImport() map[string][]string {
 		"relay/listen":                {},
 		"relay/ingest/client":         {"notifiers/redact"},
 		"relay/admin/access":          {"relay/store"},
-		"relay/admin": {"relay", "relay/admin/access", "relay/admin/desk", "relay/admin/why", "relay/dispatch", "relay/listen", "relay/store", "rules/diag",
+		"relay/admin/jobs":            {"relay/store"},
+		"relay/admin": {"relay", "relay/admin/access", "relay/admin/desk", "relay/admin/jobs", "relay/admin/why", "relay/dispatch", "relay/listen", "relay/store", "rules/diag",
 			"rules/value", "relay/trial", "rules/catalog"},
 		"relay/admin/desk/rulebook": {"relay/config", "rules", "rules/rulefile", "rules/rulefile/written",
 			"rules/ruletest"},
-		"relay/admin/desk": {"relay/ingest/refused", "notifiers", "notifiers/preview", "relay/admin/desk/rulebook", "relay", "relay/admin/access", "relay/config", "relay/dispatch", "relay/silences", "relay/store", "rules",
+		"relay/admin/desk": {"relay/ingest/refused", "notifiers", "notifiers/preview", "relay/admin/desk/rulebook", "relay/admin/jobs", "relay", "relay/admin/access", "relay/config", "relay/dispatch", "relay/silences", "relay/store", "rules",
 			"rules/condition", "rules/event", "rules/flow", "rules/silence", "rules/value"},
 		"relay/admin/client":  {"notifiers/redact"},
 		"relay/backtest":      {"relay/admin/desk", "rules", "rules/event", "rules/failures", "rules/ruletest"},
@@ -155,7 +156,7 @@ func mayImport() map[string][]string {
 			"relay/console/payload", "relay/store", "rules", "rules/catalog", "rules/condition", "rules/flow",
 			"rules/silence", "relay/trial"},
 		"relay/console/payload": {},
-		"relay/app": append([]string{"relay", "relay/admin", "relay/admin/access", "relay/admin/desk", "relay/console", "relay/ingest", "relay/ingest/refused", "relay/listen",
+		"relay/app": append([]string{"relay", "relay/admin", "relay/admin/access", "relay/admin/desk", "relay/admin/jobs", "relay/console", "relay/ingest", "relay/ingest/refused", "relay/listen",
 			"relay/store/sqlite", "relay/store/postgres", "relay/store/ledger", "relay/store/transfer", "relay/admin/why", "relay/trial"},
 			engine...),
 

@@ -139,6 +139,10 @@ func (s *server) routes(r *mux.Router) {
 	get(r, "/api/v1/feeds", s.feeds)
 	get(r, "/api/v1/refusals", s.refusals)
 	get(r, "/api/v1/notifiers/{name}", s.notifier)
+	get(r, "/api/v1/jobs", s.jobs)
+	get(r, "/api/v1/jobs/{id}", s.job)
+	r.HandleFunc("/api/v1/jobs", s.startJob).Methods(http.MethodPost) // a preview changes nothing
+	r.HandleFunc("/api/v1/jobs/{id}", operators(s.stopJob)).Methods(http.MethodDelete)
 	get(r, "/api/v1/openapi.json", describe)
 	s.trialRoutes(r)
 	s.backtestRoutes(r)
@@ -201,6 +205,10 @@ GET  /api/v1/deliveries/ID     one delivery: message and attempts
 POST /api/v1/deliveries/ID/retry
 POST /api/v1/deliveries/retry  the same for {"ids": [...]} or {"state": "dead", ...}
 POST /api/v1/deliveries/ID/cancel
+POST /api/v1/jobs              change many deliveries in the background:
+                               {"verb": "retry", "state": "dead", "notifier": "…"}
+                               with "preview": true, say how many and how long it takes
+GET  /api/v1/jobs              the last 100; jobs/ID one of them, DELETE stops it
 GET  /api/v1/rules             in their order, each with its place in the files
 GET  /api/v1/rules/NAME        one rule with its lines
 GET  /api/v1/why?q=TEXT        what became of it: an id, a Qase link, "WEB run 7", or words

@@ -25,7 +25,8 @@ func (s *server) answer(w http.ResponseWriter, v any, err error) {
 		writeJSON(w, http.StatusOK, v)
 	case errors.As(err, &input):
 		writeError(w, http.StatusBadRequest, input.Message)
-	case errors.Is(err, desk.ErrNoSilence), errors.Is(err, desk.ErrNotWaiting), errors.Is(err, desk.ErrNoRule):
+	case errors.Is(err, desk.ErrNoSilence), errors.Is(err, desk.ErrNotWaiting), errors.Is(err, desk.ErrNoRule),
+		errors.Is(err, desk.ErrNoJob):
 		writeError(w, http.StatusNotFound, err.Error())
 	case errors.Is(err, store.ErrNotFound):
 		writeError(w, http.StatusNotFound, "no event or delivery has this id")

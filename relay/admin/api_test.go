@@ -9,12 +9,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
 	"qaserelay/relay"
 	"qaserelay/relay/admin/access"
 	"qaserelay/relay/admin/desk"
+	"qaserelay/relay/admin/jobs"
 	"qaserelay/relay/admin/why"
 	"qaserelay/relay/config"
 	"qaserelay/relay/dispatch"
@@ -36,6 +38,7 @@ type testAPI struct {
 	ready      error
 	reload     error
 	reloads    int
+	jobs       *jobs.Register
 	replayed   string // what was asked for last
 }
 
@@ -73,7 +76,11 @@ func start(t *testing.T, o Options) *testAPI {
 		t.Fatal(err)
 	}
 	d.fill(t)
+	d.jobs = jobs.New(d.jobOptions())
 	o.Desk = desk.New(d.options())
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { d.jobs.Run(ctx) })
 	o.Why = why.New(o.Desk, d.store)
 	o.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "metrics 1\n")
@@ -81,9 +88,24 @@ func start(t *testing.T, o Options) *testAPI {
 	o.Ready = func(context.Context) error { return d.ready }
 	o.Reload = func(context.Context) error { d.reloads++; return d.reload }
 	server := httptest.NewServer(New(o))
-	t.Cleanup(func() { server.Close(); _ = d.store.Close() })
+	t.Cleanup(func() { server.Close(); cancel(); running.Wait(); _ = d.store.Close() })
 	d.url = server.URL
 	return d
+}
+
+// jobOptions are those of jobs that work with the store alone.
+func (d *testAPI) jobOptions() jobs.Options {
+	ids := store.NewIDs(2)
+	return jobs.Options{Store: d.store, Logger: slog.New(slog.DiscardHandler), Busy: func() string { return "" },
+		NewID: func(now time.Time) string { return ids.Next(now).String() },
+		Retry: d.store.Retry,
+		Cancel: func(ctx context.Context, list []store.Delivery) (int, error) {
+			var ids []store.ID
+			for _, one := range list {
+				ids = append(ids, one.ID)
+			}
+			return d.store.Cancel(ctx, ids, desk.CancelledByPerson)
+		}}
 }
 
 // options are those of a desk over the store.
@@ -96,6 +118,7 @@ func (d *testAPI) options() desk.Options {
 				Notifiers: []desk.Notifier{{Name: "ops", Type: "http", Configured: true},
 					{Name: "idle", Type: "email", Configured: true}}}
 		},
+		Jobs:  d.jobs,
 		Retry: d.store.Retry,
 		Cancel: func(ctx context.Context, id store.ID, why string) (bool, error) {
 			n, err := d.store.Cancel(ctx, []store.ID{id}, why)

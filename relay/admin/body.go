@@ -10,6 +10,7 @@ import (
 
 	"qaserelay/relay"
 	"qaserelay/relay/admin/desk"
+	"qaserelay/relay/admin/jobs"
 	"qaserelay/relay/store"
 )
 
@@ -65,6 +66,8 @@ type Retried struct {
 	Retried int `json:"retried"`
 	// Refused says which deliveries the current rules do not render again, and why.
 	Refused []desk.Refusal `json:"refused,omitempty"`
+	// Job is the job that goes on, if the answer is not complete.
+	Job string `json:"job,omitempty"`
 }
 
 // filter selects deliveries. Empty fields select all, except that an empty state means dead.
@@ -78,31 +81,21 @@ type filter struct {
 	Until    string      `json:"until,omitempty"` // made before this time
 }
 
-// parse returns the ids or, if there are none, the filter.
-func (c *choice) parse() ([]store.ID, store.DeliveryFilter, error) {
-	f := store.DeliveryFilter{State: c.State, Rule: c.Rule, Notifier: c.Notifier, Project: c.Project}
-	f.EventName, f.Event = desk.ParseEvent(c.Event)
-	hasFilter := c.filter != filter{}
-	switch {
+// parse returns the ids or, if there are none, nil and the job that the filter asks for.
+func (c *choice) parse() ([]store.ID, desk.JobSpec, error) {
+	spec := desk.JobSpec{Verb: jobs.Retry, State: c.State, Rule: c.Rule, Notifier: c.Notifier, Project: c.Project,
+		Event: c.Event, Since: c.Since, Until: c.Until}
+	if c.Rerender {
+		spec.Verb = jobs.Rerender
+	}
+	switch hasFilter := c.filter != (filter{}); {
 	case len(c.IDs) > 0 && hasFilter:
-		return nil, f, errors.New("name either ids or a filter, not both")
+		return nil, spec, errors.New("name either ids or a filter, not both")
 	case len(c.IDs) > 0:
 		ids, err := parseIDs(c.IDs)
-		return ids, f, err
-	case !hasFilter:
-		return nil, f, errors.New(`say which deliveries: {"ids": ["…"]}, ` +
-			`or a filter such as {"state": "dead", "notifier": "email"}`)
+		return ids, spec, err
 	}
-	if f.State == "" {
-		f.State = store.Dead
-	}
-	if f.State != store.Dead && f.State != store.Pending {
-		return nil, f, fmt.Errorf("state: only dead and pending deliveries can be retried, not %q", f.State)
-	}
-	var within desk.Range
-	err := within.Narrow(c.Since, c.Until)
-	f.Before, f.After = within.Before, within.After
-	return nil, f, err
+	return nil, spec, nil
 }
 
 func parseIDs(texts []string) ([]store.ID, error) {

@@ -113,24 +113,19 @@ func (s *server) retryMany(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	extendDeadline(w)
-	ids, f, err := c.parse()
+	ids, spec, err := c.parse()
 	if err != nil {
 		writeError(w, http.StatusBadRequest, err.Error())
 		return
 	}
 	var done Retried
 	switch {
+	case ids == nil:
+		done, err = s.retryAll(r.Context(), spec)
 	case c.Rerender:
-		if ids == nil {
-			ids, err = s.Desk.Chosen(r.Context(), f)
-		}
-		if err == nil {
-			done.Retried, done.Refused, err = s.Desk.RerenderMany(r.Context(), ids)
-		}
-	case ids != nil:
-		done.Retried, err = s.Desk.RetryMany(r.Context(), ids)
+		done.Retried, done.Refused, err = s.Desk.RerenderMany(r.Context(), ids)
 	default:
-		done.Retried, err = s.Desk.RetryAll(r.Context(), f)
+		done.Retried, err = s.Desk.RetryMany(r.Context(), ids)
 	}
 	s.answer(w, done, err)
 }

@@ -114,7 +114,8 @@ func TestEveryFieldOfAnAnswerIsDescribed(t *testing.T) {
 		"TrialChange": trial.Change{}, "Check": trial.Check{}, "Problem": diag.Problem{}, "CatalogEvent": catalog.Event{}, "RuleTest": rulebook.Test{}, "RuleUse": rulebook.Use{}, "Notifier": desk.Notifier{}, "Choice": choice{}, "Replay": desk.Replay{}, "Drift": relay.Drift{},
 		"ExportPage": desk.ExportPage{}, "Exported": desk.Exported{}, "Decided": desk.Decided{}, "Message": desk.Message{},
 		"Silence": desk.Silence{}, "SilenceSpec": desk.SilenceSpec{}, "SilencePreview": desk.SilencePreview{},
-		"SilencedMessage": desk.SilencedMessage{},
+		"SilencedMessage": desk.SilencedMessage{}, "JobSpec": jobBody{}, "JobFilter": desk.JobSpec{}, "Jobs": desk.Jobs{},
+		"Job": desk.Job{}, "JobPreview": desk.JobPreview{}, "JobShare": desk.JobShare{}, "JobGroup": desk.JobGroup{},
 	} {
 		var has, needs []string
 		for _, f := range reflect.VisibleFields(reflect.TypeOf(answer)) {

@@ -19,6 +19,7 @@ import (
 	"qaserelay/relay/admin"
 	"qaserelay/relay/admin/access"
 	"qaserelay/relay/admin/desk"
+	"qaserelay/relay/admin/jobs"
 	"qaserelay/relay/config"
 	"qaserelay/relay/ingest"
 	"qaserelay/relay/ingest/refused"
@@ -80,6 +81,7 @@ type Relay struct {
 	engine   *relay.Engine
 	desk     *desk.Desk
 	refused  *refused.Book
+	jobs     *jobs.Register
 	reloader *config.Reloader
 	exports  *telemetry.Telemetry // nil if none are configured
 	public   server
@@ -223,6 +225,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	others.Go(func() { r.admin.serve(fail) })
 	others.Go(func() { r.watchRules(ctx) })
 	others.Go(func() { r.refused.Run(ctx) })
+	others.Go(func() { r.jobs.Run(ctx) })
 
 	r.o.Started(r)
 	<-ctx.Done()

@@ -1,23 +1,30 @@
 package app
 
 import (
+	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
+	"qaserelay/relay"
 	"qaserelay/relay/admin"
 	"qaserelay/relay/admin/access"
 	"qaserelay/relay/admin/desk"
+	"qaserelay/relay/admin/jobs"
 	"qaserelay/relay/admin/why"
 	"qaserelay/relay/console"
 	"qaserelay/relay/metrics"
+	"qaserelay/relay/store"
 	"qaserelay/relay/trial"
 	"qaserelay/rules/diag"
 )
 
 // adminOptions are those of the API, with the console beside it.
 func (r *Relay) adminOptions(m *metrics.Metrics) (admin.Options, error) {
-	r.desk = desk.New(desk.Options{Store: r.store, Status: r.status, Retry: r.engine.Retry,
+	r.jobs = jobs.New(r.jobOptions())
+	r.desk = desk.New(desk.Options{Store: r.store, Jobs: r.jobs, Status: r.status, Retry: r.engine.Retry,
 		Cancel: r.engine.Cancel, Rerender: r.engine.Rerender, Replay: r.engine.Replay,
 		Resume: r.engine.Resume, Pause: r.engine.Pause, TestMessage: r.engine.TestMessage, FireNow: r.engine.FireNow, Drift: r.engine.Drift,
 		FilledFrom: r.engine.FilledFrom, Refused: r.refused.List, Silences: r.engine.Silences(),
@@ -41,6 +48,23 @@ func (r *Relay) adminOptions(m *metrics.Metrics) (admin.Options, error) {
 		Console: pages,
 		Logger:  r.o.Logger,
 	}, err
+}
+
+// jobOptions are those of the jobs, which change deliveries as people do.
+func (r *Relay) jobOptions() jobs.Options {
+	return jobs.Options{Store: r.store, Logger: r.o.Logger, Busy: r.engine.Busy,
+		NewID: func(now time.Time) string { return r.engine.IDs.Next(now).String() },
+		Retry: r.engine.Retry, Rerender: r.engine.Rerender,
+		Cancel: func(ctx context.Context, list []store.Delivery) (int, error) {
+			return r.engine.CancelMany(ctx, list, desk.CancelledByPerson)
+		},
+		Refused: func(err error) string {
+			var refused *relay.RerenderError
+			if errors.As(err, &refused) {
+				return "not rendered again: " + refused.Reason
+			}
+			return ""
+		}}
 }
 
 // accessOptions are those of the command line, with the sessions in the store.

@@ -81,26 +81,13 @@ func (d *Desk) RerenderMany(ctx context.Context, ids []store.ID) (n int, refused
 	return n, refused, nil
 }
 
-// Chosen returns the ids of the deliveries that a filter selects, the newest first.
-func (d *Desk) Chosen(ctx context.Context, f store.DeliveryFilter) (ids []store.ID, err error) {
-	for f.Limit = MaxPage; ; {
-		page, next, err := d.o.Store.Deliveries(ctx, f)
-		if err != nil {
-			return nil, failed("listing deliveries", err)
-		}
-		for _, one := range page {
-			ids = append(ids, one.ID)
-		}
-		if f.Before = next; next == 0 {
-			return ids, nil
-		}
-	}
-}
+// CancelledByPerson is the reason of deliveries that a person has cancelled.
+const CancelledByPerson = "cancelled by a person"
 
 // Cancel ends one dead or pending delivery.
 func (d *Desk) Cancel(ctx context.Context, id store.ID) error {
 	cancel := func(ctx context.Context, _ []store.ID) (int, error) {
-		if found, err := d.o.Cancel(ctx, id, "cancelled by a person"); !found || err != nil {
+		if found, err := d.o.Cancel(ctx, id, CancelledByPerson); !found || err != nil {
 			return 0, err
 		}
 		return 1, nil
@@ -132,29 +119,6 @@ func (d *Desk) RetryMany(ctx context.Context, ids []store.ID) (int, error) {
 	err = retryFailed(n, err)
 	d.note(ctx, deed{verb: VerbRetryMany, details: fmt.Sprintf("%d of %d deliveries", n, len(ids))}, err)
 	return n, err
-}
-
-// RetryAll retries the deliveries that a filter selects, page by page from the newest to the oldest, so that a delivery
-// that fails again meanwhile is not retried twice. It returns their number.
-func (d *Desk) RetryAll(ctx context.Context, f store.DeliveryFilter) (total int, err error) {
-	defer func() {
-		d.note(ctx, deed{verb: VerbRetryMany, details: fmt.Sprintf("%d deliveries: %s", total, FilterText(f))}, err)
-	}()
-	for f.Limit = MaxPage; ; {
-		page, next, err := d.o.Store.Deliveries(ctx, f)
-		if err != nil {
-			return total, retryFailed(total, err)
-		}
-		ids := make([]store.ID, len(page))
-		for i, one := range page {
-			ids[i] = one.ID
-		}
-		n, err := d.o.Retry(ctx, ids)
-		total += n
-		if f.Before = next; err != nil || next == 0 {
-			return total, retryFailed(total, err)
-		}
-	}
 }
 
 func retryFailed(retried int, err error) error {

@@ -16,6 +16,7 @@ import (
 
 	"qaserelay/relay"
 	"qaserelay/relay/admin/desk/rulebook"
+	"qaserelay/relay/admin/jobs"
 	"qaserelay/relay/config"
 	"qaserelay/relay/ingest/refused"
 	"qaserelay/relay/silences"
@@ -60,6 +61,8 @@ type Options struct {
 	Refused func(ctx context.Context) ([]refused.Group, error)
 	// Silences are the silences of the relay.
 	Silences *silences.Register
+	// Jobs retries and cancels many deliveries in the background.
+	Jobs *jobs.Register
 	// Config returns the current configuration.
 	Config func() *config.Config
 	// Logger gets the errors of replays; nil logs nothing.
