@@ -255,7 +255,14 @@ func by(ctx context.Context, name string) context.Context {
 func deeds(until time.Time) []deed {
 	return []deed{
 		{until.Add(5*time.Minute - channelBack), func(ctx context.Context, p *play) error {
-			_, err := p.desk.RetryAll(by(ctx, "Dana Roth"), store.DeliveryFilter{State: store.Dead, Rule: "release-news"})
+			dead, _, err := p.store.Deliveries(ctx, store.DeliveryFilter{State: store.Dead, Rule: "release-news"})
+			ids := make([]store.ID, len(dead))
+			for i, d := range dead {
+				ids[i] = d.ID
+			}
+			if err == nil {
+				_, err = p.desk.RetryMany(by(ctx, "Dana Roth"), ids)
+			}
 			p.engine.Look()
 			return errors.Join(err, p.settle(ctx))
 		}},
