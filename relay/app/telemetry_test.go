@@ -143,6 +143,27 @@ func (c *collector) await(t *testing.T, name string, count int) []*spanv1.Span {
 	return nil
 }
 
+// has reports whether a metric has come.
+func (c *collector) has(metric string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.names[metric]
+}
+
+// about returns the service and the login of the last request.
+func (c *collector) about() (service, login string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.service, c.headers.Get("Authorization")
+}
+
+// count returns how many spans and metrics have come.
+func (c *collector) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.spans) + len(c.names)
+}
+
 func traceID(s *spanv1.Span) string { return hex.EncodeToString(s.GetTraceId()) }
 
 // tracedRelay runs a relay on a store until the returned function is called.
@@ -288,11 +309,11 @@ func TestOneTraceLeadsFromTheWebhookToTheLastAttempt(t *testing.T) {
 		attribute(last.GetAttributes(), "qase_relay.attempt") != fmt.Sprint(len(attempts)) {
 		t.Errorf("the last one of %d attempts: %v", len(attempts), last)
 	}
-	if c.service != "qase-relay" || c.headers.Get("Authorization") != "Bearer t0ken" {
-		t.Errorf("service %q, headers %v", c.service, c.headers)
+	if service, login := c.about(); service != "qase-relay" || login != "Bearer t0ken" {
+		t.Errorf("service %q, login %q", service, login)
 	}
 	for _, name := range []string{"qase_relay_events_total", "qase_relay_deliveries_pending", "qase_relay_ingest_seconds"} {
-		if !c.names[name] {
+		if !c.has(name) {
 			t.Errorf("the metrics lack %s", name)
 		}
 	}
@@ -398,8 +419,8 @@ func TestWithoutAReceiverNothingIsExported(t *testing.T) {
 		Rules: writeTracedRules(t, receiver, `  - {name: failed, when: event_name == "run.completed", notify: [ops]}`)})
 	r.post(t, "00-"+callerTrace+"-b7ad6b7169203331-01", fmt.Sprintf(failedRun, 1))
 	stop()
-	if len(c.spans) > 0 || len(c.names) > 0 {
-		t.Errorf("exported %d spans and %d metrics", len(c.spans), len(c.names))
+	if n := c.count(); n > 0 {
+		t.Errorf("exported %d spans and metrics", n)
 	}
 }
 
