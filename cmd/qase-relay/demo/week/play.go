@@ -164,7 +164,7 @@ func (p *play) step(ctx context.Context, to time.Time) error {
 
 const (
 	// settleTime is how long something that is due may stay undone, before the week goes on nevertheless.
-	settleTime = 2 * time.Second
+	settleTime = 10 * time.Second
 	// lookAgain is how long the engine works before it is made to look once more.
 	lookAgain = 50 * time.Millisecond
 )
@@ -197,12 +197,12 @@ func (p *play) isBusy(ctx context.Context) (bool, error) {
 	if p.store.Load().Deliveries == 0 {
 		return false, nil
 	}
-	if sending, _, err := p.store.Deliveries(ctx, store.DeliveryFilter{State: store.Sending, Limit: 1}); err != nil ||
-		len(sending) > 0 {
+	due, err := p.nextMessage(ctx) // first, since one that is due may be sent from now on
+	if err != nil || !due.IsZero() && !due.After(p.clock.Now()) {
 		return true, err
 	}
-	due, err := p.nextMessage(ctx)
-	return !due.IsZero() && !due.After(p.clock.Now()), err
+	sending, _, err := p.store.Deliveries(ctx, store.DeliveryFilter{State: store.Sending, Limit: 1})
+	return len(sending) > 0, err
 }
 
 // due returns when something is due next, or the zero time.
