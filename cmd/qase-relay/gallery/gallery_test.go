@@ -71,8 +71,10 @@ func everyNotifier(t *testing.T) *rulefile.File {
 		names = append(names, all.Notifiers[i]["name"])
 	}
 	all.Rules = []any{map[string]any{"name": "everything", "when": "true", "notify": names}}
+	summaries := []any{map[string]any{"name": "qa-day", "at": "09:00", "project": "ID", "notify": names},
+		map[string]any{"name": "qa-week", "at": "mon 09:00", "project": "ID", "notify": names}}
 	text, err := yaml.Marshal(map[string]any{"sources": all.Sources, "people": all.People, "notifiers": all.Notifiers,
-		"rules": all.Rules})
+		"rules": all.Rules, "summaries": summaries})
 	if err != nil {
 		t.Fatal(err)
 	}
