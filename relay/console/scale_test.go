@@ -90,7 +90,7 @@ var links = regexp.MustCompile(`href="([^"#]+)"`)
 func (g *rig) addresses() (all []string) {
 	g.t.Helper()
 	all = g.sectionPaths()
-	all = append(all, "/events/"+g.first("/api/v1/events?project="+storetest.RareProject),
+	all = append(all, "/events/"+g.first("/api/v1/events?limit=1"),
 		"/deliveries/"+g.first("/api/v1/deliveries?state=dead"), "/why?q=WEB+run+7", "/rules/failed-run",
 		"/silences/new?project=WEB", "/events.csv?project="+storetest.RareProject)
 	day := time.Now().AddDate(0, 0, -20).UTC().Format(time.RFC3339)
