@@ -73,6 +73,7 @@ func functions() template.FuncMap {
 		"icon":        icon,
 		"json":        indented,
 		"float":       func(n int64) float64 { return float64(n) },
+		"percent":     percent,
 		"seconds":     seconds,
 		"outcome":     outcomeText,
 		"size":        sizeText,
@@ -87,6 +88,7 @@ func sections() []frame.Section {
 		{Path: "events", Name: "Events", Key: "g e"},
 		{Path: "deliveries", Name: "Deliveries", Key: "g d"},
 		{Path: "rules", Name: "Rules", Key: "g r"},
+		{Path: "notifiers", Name: "Notifiers", Key: "g n"},
 		{Path: "try", Name: "Try", Key: "g t"},
 		{Path: "why", Name: "Why", Key: "g y"},
 		{Path: "waiting", Name: "Waiting", Key: "g w"},
@@ -134,6 +136,11 @@ func (c *Console) routes(f *frame.Frame) {
 	f.Raw("/audit.csv", c.auditCSV)
 	f.Raw("/audit.jsonl", c.auditJSONL)
 	f.Get("/sources", c.sources)
+	f.Get("/notifiers", c.notifiers)
+	f.Get("/notifiers/{name}", c.notifier)
+	f.Post("/notifiers/{name}/resume", c.notifierAction(c.o.Desk.Resume))
+	f.Post("/notifiers/{name}/pause", c.notifierAction(c.o.Desk.Pause))
+	f.Post("/notifiers/{name}/test", c.notifierAction(c.testNotifier))
 	f.Get("/status", c.status)
 }
 

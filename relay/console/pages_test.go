@@ -15,7 +15,8 @@ func pages(ids map[string]string) map[string]string {
 	return map[string]string{
 		"events": "/events", "events-filtered": "/events?project=WEB&event=run.completed&state=delivered",
 		"events-none": "/events?project=NONE", "events-unknown": "/events?state=lost&nosuch=1",
-		"overview": "/", "overview-hour": "/?window=1h", "sources": "/sources", "deliveries": "/deliveries", "deliveries-dead": "/deliveries?state=dead", "deliveries-none": "/deliveries?rule=none&x=1",
+		"overview": "/", "overview-hour": "/?window=1h", "sources": "/sources", "notifiers": "/notifiers", "notifier": "/notifiers/ops",
+		"notifier-failing": "/notifiers/refused", "notifier-missing": "/notifiers/none", "deliveries": "/deliveries", "deliveries-dead": "/deliveries?state=dead", "deliveries-none": "/deliveries?rule=none&x=1",
 		"waiting": "/waiting", "waiting-none": "/waiting?kind=hold", "silences": "/silences", "silence-new": "/silences/new?project=WEB",
 		"event": "/events/" + ids["completed"], "event-defect": "/events/" + ids["defect"], "event-broken": "/events/" + ids["broken"],
 		"replay": "/events/" + ids["completed"] + "/replay",
