@@ -185,9 +185,13 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
+// index lists the endpoints.
 func (s *server) index(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = io.WriteString(w, `qase-relay
+	_, _ = io.WriteString(w, endpoints)
+}
+
+const endpoints = `qase-relay
 
 GET  /metrics                  for Prometheus
 GET  /healthz  /readyz         whether it runs, and whether it takes events
@@ -237,8 +241,7 @@ GET  /api/v1/waiting           digests, held messages and waits, the first due f
 GET  /api/v1/waiting/ID        one of them: the messages of a digest
 POST /api/v1/waiting/ID/flush  send it now; {"author": "…"}
 POST /api/v1/waiting/ID/drop   delete it unsent; {"author": "…"}
-`)
-}
+`
 
 // openAPI describes the answers of this address. A test compares it with the routes.
 //
