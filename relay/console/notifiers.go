@@ -69,16 +69,19 @@ func (c *Console) notifier(r *http.Request) (*frame.View, error) {
 		Live: true}, nil
 }
 
+// stripBars is for how many bars a strip has room; fewer stand at its right.
+const stripBars = 50
+
 // stripOf draws attempts.
 func stripOf(recent []desk.LastAttempt) strip {
 	var s strip
 	failed := 0
-	width := 100 / float64(max(len(recent), 1))
+	const width = 100.0 / stripBars
 	for i := range recent {
 		a := &recent[len(recent)-1-i]
 		// 1 ms is a tenth of the height, and each tenfold time adds about a fifth.
 		height := min(100, 10+18*math.Log10(max(1, a.Seconds*1000)))
-		b := stripBar{X: round2(float64(i) * width), Y: round2(100 - height), Width: round2(width * 0.8), Height: round2(height),
+		b := stripBar{X: round2(100 - float64(len(recent)-i)*width), Y: round2(100 - height), Width: round2(width * 0.8), Height: round2(height),
 			Class: "ok", Title: "delivered in " + seconds(a.Seconds)}
 		if !a.OK {
 			failed++
