@@ -74,6 +74,9 @@ func parsePage(name string, data []byte) *page {
 		}
 		return ast.WalkContinue, nil
 	})
+	for _, m := range regexp.MustCompile(`<(?:img|source)[^>]* src(?:set)?="([^"]+)"`).FindAllSubmatch(data, -1) {
+		p.links = append(p.links, string(m[1]))
+	}
 	return p
 }
 

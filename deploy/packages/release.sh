@@ -30,7 +30,7 @@ stage() {
 	cp -r "$work/common/." "$2"
 	cp LICENSE rules.example.yaml "$2"
 	# the pages, and the examples that they lead to
-	git ls-files -z '*.md' examples .github/overview.svg .github/messages.png | xargs -0 cp --parents -t "$2"
+	git ls-files -z "*.md" examples ".github/*.svg" ".github/*.png" | xargs -0 cp --parents -t "$2"
 }
 
 # archive packs a folder with the same bytes each time: archive FOLDER FILE
