@@ -1,59 +1,18 @@
 package rules
 
 import (
-	"slices"
 	"time"
 
 	"qaserelay/rules/event"
 	"qaserelay/rules/failures"
 	"qaserelay/rules/flow"
-	"qaserelay/rules/flow/window"
 	"qaserelay/rules/memory"
+	"qaserelay/rules/recap"
 	"qaserelay/rules/value"
 )
 
-// The events that the relay makes about the runs of a project in a day or a week.
-const (
-	DailySummary  = "summary.daily"
-	WeeklySummary = "summary.weekly"
-)
-
-// RunSummary makes a rule one of summaries: at its times the relay makes an event about the runs of a project.
-type RunSummary struct {
-	Name            string
-	At              *window.Times
-	Times           []string // At as it is written, with its time zone
-	Weekly          bool     // At is one time a week
-	Source, Project string
-	Plans           []string // ids; none means all runs
-	Always          bool     // it is sent also if no run has ended
-}
-
-// Event returns the name of the event.
-func (s *RunSummary) Event() string {
-	if s.Weekly {
-		return WeeklySummary
-	}
-	return DailySummary
-}
-
-// has reports whether runs of a series belong to the summary.
-func (s *RunSummary) has(one *memory.Series) bool {
-	return len(s.Plans) == 0 || slices.Contains(s.Plans, one.Plan)
-}
-
-// period returns the last period that has ended by now: from the time before to the last one, which is not before due.
-func (s *RunSummary) period(due, now time.Time) (from, to time.Time) {
-	to = due
-	for next := s.At.Next(to); !next.After(now); next = s.At.Next(to) {
-		to = next
-	}
-	from = s.At.Next(to.AddDate(0, 0, -15))
-	for next := s.At.Next(from); next.Before(to); next = s.At.Next(from) {
-		from = next
-	}
-	return from, to
-}
+// RunSummary makes a rule one of summaries.
+type RunSummary = recap.Entry
 
 // armedSummaries returns the slots of the entries of summaries. One whose times have changed has another slot.
 func (s *Set) armedSummaries(now time.Time, dry bool) (changes []Change) {
@@ -81,15 +40,16 @@ func (w *waking) runSummary() {
 		w.end()
 		return
 	}
-	from, to := of.period(slot.DueAt(), w.state.Now)
+	from, to := of.Period(slot.DueAt(), w.state.Now)
 	if w.Flush && w.state.Now.Before(slot.DueAt()) { // what is known of the present period
-		from, _ = of.period(slot.DueAt(), slot.DueAt())
+		from, _ = of.Period(slot.DueAt(), slot.DueAt())
 		to = w.state.Now
 	} else {
 		slot.Since, slot.Due = to.UnixMilli(), of.At.Next(w.state.Now).UnixMilli()
 	}
 	slot.Source, slot.Project = of.Source, of.Project
-	payload, runs := w.summaryPayload(from, to)
+	payload, runs := of.Payload(failures.Period{QaseURL: w.settings.QaseURL, From: from, To: to,
+		Location: w.settings.Location}, w.state.get)
 	if runs > 0 || of.Always || w.Flush {
 		ev := w.ownEvent(of.Event(), of.Source, of.Project, payload)
 		st := w.state
@@ -98,21 +58,6 @@ func (w *waking) runSummary() {
 		w.decision.Row = rowOf(RowSummary, ev)
 	}
 	w.move(slot, slot.DueAt(), time.Time{})
-}
-
-// summaryPayload returns the payload of a summary, from the histories of the project's series.
-func (w *waking) summaryPayload(from, to time.Time) (payload map[string]any, runs int) {
-	of := w.rule.Summary
-	s := failures.Period{Project: of.Project, QaseURL: w.settings.QaseURL, From: from, To: to, Location: w.settings.Location}
-	for _, one := range memory.ReadSeries(w.state.get(memory.SeriesListKey(of.Source, of.Project))) {
-		if of.has(&one) {
-			s.Series = append(s.Series, failures.Ran{Title: one.Title, Environment: one.Environment,
-				History: failures.ReadHistory(w.state.get(one.Key))})
-		}
-	}
-	payload, runs = s.Payload()
-	payload["summary"], payload["source"] = of.Name, of.Source
-	return payload, runs
 }
 
 // ownEvent returns an event that the relay makes about a project.

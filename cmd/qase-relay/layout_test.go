@@ -49,6 +49,7 @@ func mayImport() map[string][]string {
 		"rules/failures":      {"rules/failures/mask", "rules/event", "rules/message", "rules/people", "rules/value"},
 		"rules/event":         {"rules/catalog", "rules/value"},
 		"rules/index":         {"rules/condition", "rules/event"},
+		"rules/recap":         {"rules/failures", "rules/flow/window", "rules/memory"},
 		"rules/hints":         {"rules/catalog", "rules/condition", "rules/event", "rules/memory", "rules/value"},
 		"rules/defaults":      {"rules/budget", "rules/flow", "rules/message", "rules/people", "rules/template", "rules/value"},
 		"rules/memory":        {"rules/event", "rules/people", "rules/value"},
@@ -65,7 +66,7 @@ func mayImport() map[string][]string {
 		"rules/template/funcs": {"rules/budget", "rules/value", "rules/people"},
 		"rules/settings":       {"rules/failures"},
 		"rules/target":         {"rules/people", "rules/template", "rules/value"},
-		"rules":                append([]string{"rules/index", "rules/settings"}, language...),
+		"rules":                append([]string{"rules/index", "rules/recap", "rules/settings"}, language...),
 		"rules/placeholder":    {}, // of rules files, and of addresses in notifiers
 		"rules/yamldoc":        {"rules/catalog", "rules/diag", "rules/value", "rules/placeholder"},
 		"rules/rulefile": append([]string{"rules", "rules/yamldoc", "rules/rulefile/wished", "rules/rulefile/testfile"},

@@ -12,6 +12,7 @@ import (
 	"qaserelay/rules/event"
 	"qaserelay/rules/failures"
 	"qaserelay/rules/flow"
+	"qaserelay/rules/recap"
 	"qaserelay/rules/rulefile/rulefiletest"
 	"qaserelay/rules/ruletest"
 )
@@ -138,7 +139,7 @@ func TestOfMissedSummariesTheLastIsSentOnce(t *testing.T) {
 	d, moved := wake(rules.Woken{})
 	next := time.Date(2026, 12, 7, 9, 0, 0, 0, berlin)
 	if len(d.Notifications) != 1 || !strings.HasPrefix(d.Notifications[0].Body, "3 runs from Mon 23 Nov 09:00 to Mon 30 Nov 09:00") ||
-		!moved.Due.Equal(next) || d.Row.Kind != rules.RowSummary || d.Row.Name != rules.WeeklySummary {
+		!moved.Due.Equal(next) || d.Row.Kind != rules.RowSummary || d.Row.Name != recap.Weekly {
 		t.Errorf("missed: %+v, next %v", d, moved.Due)
 	}
 
