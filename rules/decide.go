@@ -12,7 +12,7 @@ import (
 // caller knows of the failure and drops the decision.
 func (s *Set) Decide(ev *event.Event, st State) Decision {
 	v := s.view(ev, st)
-	s.forgetCase(v, st)
+	s.forget(v, st)
 	d := Decision{Subject: v.subject()}
 	ended := s.endWaits(v, st, &d)
 	candidates := s.index.Candidates(ev)

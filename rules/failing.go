@@ -149,14 +149,21 @@ func (s *Set) defaultOf(v *view) *defaults.Message {
 	return s.defaults.Messages["*"]
 }
 
-// forgetCase removes a case that was deleted from the histories of its project.
-func (s *Set) forgetCase(v *view, st State) {
-	id := event.Int(v.event.Payload["id"])
-	if v.event.Name != "case.deleted" || id <= 0 {
+// forget removes a case that was deleted from the histories of its project, or a defect that is not open any more.
+func (s *Set) forget(v *view, st State) {
+	id, gone := event.Int(v.event.Payload["id"]), (*failures.History).Forget
+	switch v.event.Name {
+	case "defect.resolved", "defect.deleted":
+		gone = (*failures.History).Resolve
+	case "case.deleted":
+	default:
+		return
+	}
+	if id <= 0 {
 		return
 	}
 	for _, one := range memory.ReadSeries(st.get(memory.SeriesListKey(v.event.Source, v.event.Project))) {
-		if h := failures.ReadHistory(st.get(one.Key)); h.Forget(id) {
+		if h := failures.ReadHistory(st.get(one.Key)); gone(h, id) {
 			v.changes = append(v.changes, Change{Key: one.Key, Value: h.Encode(),
 				Expires: st.Now.Add(s.settings.Retention.Entities)})
 		}

@@ -35,6 +35,7 @@ type History struct {
 	Older  []Past // runs before these, only with end, rate and duration
 	cases  map[int64]*series
 	passed IDs // cases that have passed once, as far as they are known
+	seen   linked
 }
 
 // Past is a run of a series that has ended.
@@ -81,17 +82,19 @@ func (s *series) has(o outcome) bool {
 	return false
 }
 
-// version begins an encoded history. One of firstVersion has no older runs.
+// version begins an encoded history. One before olderVersion has no older runs, one before defectsVersion no defects.
 const (
-	version      = 2
-	firstVersion = 1
+	version        = 3
+	defectsVersion = 3
+	olderVersion   = 2
+	firstVersion   = 1
 )
 
 // ReadHistory reads the output of Encode. Anything else is an empty history.
 func ReadHistory(data []byte) *History {
 	h, r := &History{cases: map[int64]*series{}}, reader{data: data}
 	form := r.byte()
-	if form != version && form != firstVersion {
+	if form < firstVersion || form > version {
 		return h
 	}
 	for range min(r.number(), maxRuns) {
@@ -117,8 +120,11 @@ func ReadHistory(data []byte) *History {
 			h.passed, next = append(h.passed, next), next+1
 		}
 	}
-	if form == version {
+	if form >= olderVersion {
 		h.Older = r.older()
+	}
+	if form >= defectsVersion {
+		h.seen = r.linked()
 	}
 	if r.bad || len(r.data) > 0 {
 		return &History{cases: map[int64]*series{}}
@@ -139,6 +145,7 @@ func (h *History) Forget(id int) bool {
 	if passed {
 		h.passed = slices.Delete(h.passed, at, at+1)
 	}
+	h.seen.forget(int64(id))
 	return failed || passed
 }
 
@@ -210,7 +217,7 @@ func (h *History) encode() []byte {
 		}
 		out, last = appendText(appendText(out, c.title), c.suite), id
 	}
-	return h.appendOlder(h.passed.append(out))
+	return h.seen.append(h.appendOlder(h.passed.append(out)))
 }
 
 // appendOlder appends the older runs.

@@ -3,6 +3,7 @@ package failures
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +27,7 @@ type Period struct {
 	red, still, fixed []summed
 	flaky             []summed
 	slower            []map[string]any
+	defects           map[int]*openDefect // by id
 }
 
 // Ran are the runs of one series.
@@ -54,7 +56,7 @@ type summed struct {
 
 // Payload returns the payload of the event about the summary, and how many runs ended in the period.
 func (s *Period) Payload() (payload map[string]any, ended int) {
-	s.days = map[string][]int{}
+	s.days, s.defects = map[string][]int{}, map[int]*openDefect{}
 	for i := range s.Series {
 		s.add(&s.Series[i])
 	}
@@ -66,7 +68,8 @@ func (s *Period) Payload() (payload map[string]any, ended int) {
 		"newly_red": listed(s.red), "newly_red_total": len(s.red),
 		"still_red": listed(s.still), "still_red_total": len(s.still),
 		"fixed": listed(s.fixed), "fixed_total": len(s.fixed), "flakiest": listed(s.flaky),
-		"slower": anyList(s.slower[:min(len(s.slower), maxSummed)])}
+		"slower": anyList(s.slower[:min(len(s.slower), maxSummed)]), "defects_total": len(s.defects),
+		"defects": s.openDefects()}
 	return payload, s.runs
 }
 
@@ -107,6 +110,7 @@ func (s *Period) add(r *Ran) {
 	for key, c := range r.History.cases {
 		s.addCase(r, key, c)
 	}
+	s.addDefects(r)
 }
 
 // compareDurations notes a series whose runs take at least a tenth longer than before.
@@ -188,6 +192,45 @@ func (s *Period) addCase(r *Ran, key int64, c *series) {
 	if x.changes >= 2 {
 		s.flaky = append(s.flaky, summed{-int64(x.changes), vars()})
 	}
+}
+
+// openDefect is a defect in the list of a summary.
+type openDefect struct {
+	title, series string
+	tests         map[int64]bool
+}
+
+// addDefects adds the open defects of a series, if a run of it has ended since the period began.
+func (s *Period) addDefects(r *Ran) {
+	if r.History.seen.end < s.From.Unix() {
+		return
+	}
+	for _, d := range r.History.seen.defects {
+		known := s.defects[d.id]
+		if known == nil {
+			known = &openDefect{title: d.title, series: r.name(), tests: map[int64]bool{}}
+			s.defects[d.id] = known
+		} else {
+			known.series += ", " + r.name()
+		}
+		for _, test := range d.tests {
+			known.tests[test] = true
+		}
+	}
+}
+
+// openDefects returns the defects, those of most tests first.
+func (s *Period) openDefects() []any {
+	ids := slices.SortedFunc(maps.Keys(s.defects), func(a, b int) int {
+		return cmp.Or(len(s.defects[b].tests)-len(s.defects[a].tests), a-b)
+	})
+	list := []any{}
+	for _, id := range ids[:min(len(ids), maxSummed)] {
+		d := s.defects[id]
+		list = append(list, map[string]any{"id": id, "title": d.title, "tests": len(d.tests), "series": d.series,
+			"url": fmt.Sprintf("%s/defect/%s/view/%d", s.QaseURL, s.Project, id)})
+	}
+	return list
 }
 
 // byDay returns the pass rates of the days of the period, and those of days with runs as blocks.

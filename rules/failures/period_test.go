@@ -86,12 +86,3 @@ func TestASummaryNamesTheSeriesThatHaveBecomeSlower(t *testing.T) {
 		t.Errorf("slower without a change: %v", p["slower"])
 	}
 }
-
-func TestAHistoryWithoutOlderRunsIsStillRead(t *testing.T) {
-	w := &world{}
-	w.end("1", 3)
-	old := append([]byte{firstVersion}, w.history[1:len(w.history)-1]...)
-	if h := ReadHistory(old); len(h.Runs) != 1 || len(h.cases) != 1 {
-		t.Errorf("%d runs, %d cases", len(h.Runs), len(h.cases))
-	}
-}

@@ -399,6 +399,7 @@ func (r *Report) remember() {
 		r.rememberFailure(key, f)
 	}
 	r.learnPassed(failing)
+	r.linkDefects()
 	for key, c := range r.History.cases {
 		if !c.has(failed) {
 			delete(r.History.cases, key)
