@@ -87,7 +87,7 @@ func (e *Engine) askFor(cfg *config.Config, p *pendingEvent, w *awaited, get fun
 		p.facts = &failures.Facts{AskedAt: e.Now().UnixMilli(), Entity: entity, Member: member}
 	}
 	now := p.event.ReceivedAt
-	if !complete {
+	if !complete && cfg.Rules.ReadsNames(p.event) {
 		w.event.Named = now.Add(namesWait).UnixMilli()
 	}
 	s := q.Source

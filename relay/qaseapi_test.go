@@ -148,6 +148,31 @@ func TestASlowQaseAPIDoesNotKeepQaseWaiting(t *testing.T) {
 	})
 }
 
+// TestRulesThatReadNothingOfTheAPIDoNotWaitForIt has an API that does not answer, for which other rules wait.
+func TestRulesThatReadNothingOfTheAPIDoNotWaitForIt(t *testing.T) {
+	q, r := newQaseAPI(t), receive(t, nil)
+	q.hold = make(chan struct{})
+	m := start(t, t.TempDir(), fmt.Sprintf(`
+sources: [{name: qase, secrets: [s3cret], api_token: t0ken, api_url: %q}]
+notifiers: [{name: ops, type: http, url: %q}]
+rules:
+  - {name: started, when: event_name == "run.started", notify: [ops]}
+  - {name: done, when: event_name == "run.completed", title: "{{ .payload.failed }} failed", body: "-", notify: [ops]}
+  - {name: api, when: event_name == "run.completed" && project_code == "API" && failures.new_total > 0, notify: [ops]}
+`, q.URL+"/v1", r.url))
+	_, answer := m.post(t, completed(77, 1))
+	id, _ := answer["event_id"].(string)
+	_, shown := m.get(t, "/api/v1/events/"+id)
+	if deliveries, _ := shown["deliveries"].([]any); shown["state"] != "decided" || len(deliveries) != 1 {
+		t.Errorf("after the answer the event is %v, with %v", shown["state"], shown["deliveries"])
+	}
+	eventually(t, "the message arrives", func() bool { return r.count() == 1 })
+	if got := titles(r); got != "3 failed" || q.asked.Load() != 0 {
+		t.Errorf("titles: %s; Qase was asked %d times", got, q.asked.Load())
+	}
+	close(q.hold)
+}
+
 func TestWhatTheCatalogueDoesNotHaveIsCounted(t *testing.T) {
 	r := receive(t, nil)
 	m := start(t, t.TempDir(), rulesFor(r.url))

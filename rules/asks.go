@@ -13,6 +13,22 @@ import (
 // or its options, or by the default message.
 func (s *Set) Asks(ev *event.Event) bool { return isRunEnd(ev) && len(s.index.Asking(ev)) > 0 }
 
+// named are the variables that the Qase API can say something of, beside those of failing tests: the title, plan and
+// environment of an entity, on which the runs before and the last pass rates depend, and the person who acted.
+var named = []string{"entity", "actor", "previous", "failures", "trend"}
+
+// readsNames reports whether any part of the rule reads such a variable, or a text that does.
+func (s *Set) readsNames(r *Rule) bool {
+	alerts := func(t *Target) bool { return s.alerts != nil && s.alerts(t.Notifier) }
+	return r.Title == nil || r.Body == nil || r.reads(named...) || slices.ContainsFunc(r.allTargets(), alerts)
+}
+
+// ReadsNames reports whether a rule that may match ev reads the names of its entity or of the person who acted. For the end
+// of a run, a summary does.
+func (s *Set) ReadsNames(ev *event.Event) bool {
+	return isRunEnd(ev) && s.summed[project{ev.Source, ev.Project}] || len(s.index.Naming(ev)) > 0
+}
+
 // MayMatch reports whether a rule can match ev.
 func (s *Set) MayMatch(ev *event.Event) bool { return len(s.index.Candidates(ev)) > 0 }
 

@@ -41,6 +41,40 @@ func TestARuleAsksWhichTestsFailed(t *testing.T) {
 	}
 }
 
+func TestARuleReadsWhatTheAPISaysOfNames(t *testing.T) {
+	const own = `title: x, body: x, notify: [qa]}`
+	const week = "\nsummaries: [{name: week, at: \"mon 09:00\", project: %s, notify: [qa]}]\n"
+	for _, c := range []struct {
+		rule, more, event string
+		want              bool
+	}{
+		{rule: `{name: a, when: 'event_type == "run"', notify: [qa]}`, event: "run.started", want: true},
+		{rule: `{name: a, when: 'event_type == "run"', title: x, notify: [qa]}`, event: "run.started", want: true},
+		{rule: `{name: a, when: 'event_type == "run"', ` + own, event: "run.started"},
+		{rule: `{name: a, when: 'event_type == "run"', ` + own, event: "run.completed"},
+		{rule: `{name: a, when: 'event_type == "case"', notify: [qa]}`, event: "run.completed"},
+		{rule: `{name: a, enabled: false, when: 'true', notify: [qa]}`, event: "run.completed"},
+		{rule: `{name: a, when: 'previous.failed == 0', ` + own, event: "run.completed", want: true},
+		{rule: `{name: a, when: 'failures.total > 0', ` + own, event: "run.completed", want: true},
+		{rule: `{name: a, when: 'actor.email != ""', ` + own, event: "run.started", want: true},
+		{rule: `{name: a, when: 'true', title: '{{ .entity.title }}', body: x, notify: [qa]}`, event: "run.started", want: true},
+		{rule: `{name: a, when: 'true', title: x, body: x, notify: [{notifier: qa, mention: ["{{ .actor.email }}"]}]}`,
+			event: "run.started", want: true},
+		{rule: `{name: a, when: 'true', throttle: {every: 1h, by: [entity.environment]}, ` + own, event: "run.started", want: true},
+		{rule: `{name: a, when: 'event_name == "run.started"', after: {wait: 1h}, unless: 'entity.title == "x"', ` + own,
+			event: "run.updated", want: true},
+		{rule: `{name: a, when: 'event_type == "run"', ` + own, more: week, event: "run.completed", want: true},
+		{rule: `{name: a, when: 'event_type == "run"', ` + own, more: week, event: "run.started"},
+		{rule: `{name: a, when: 'event_type == "run"', ` + own, more: strings.Replace(week, "%s", "OTHER", 1), event: "run.completed"},
+	} {
+		ev := rulefiletest.Event(t, c.event, `{"id":2}`, time.Unix(1650540200, 0))
+		file := rulefiletest.WithRules("  - "+c.rule+"\n") + strings.Replace(c.more, "%s", ev.Project, 1)
+		if got := rulefiletest.Parse(t, file).Rules.ReadsNames(ev); got != c.want {
+			t.Errorf("%s%s for %s: reads names %t", c.rule, c.more, c.event, got)
+		}
+	}
+}
+
 func TestConditionsAndTemplatesReadWhichTestsFailed(t *testing.T) {
 	const text = `
   - {name: new, when: 'event_name == "run.completed" && failures.new_total > 0', title: '{{ range .failures.new }}{{ .code }} {{ .title }}{{ end }}', body: x, notify: [qa]}

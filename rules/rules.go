@@ -39,6 +39,8 @@ type Set struct {
 	mask         func(notifier string, options json.RawMessage) json.RawMessage
 	refuse       refuser
 	closes       func(notifier string, options json.RawMessage, level string) bool
+	alerts       func(notifier string) bool
+	summed       map[project]bool // whose runs summaries are about
 	room         func(notifier string) flow.Room
 	feeds        []flow.Expected
 	unused       sync.Pool // *variableMaps that no view uses any more
@@ -73,10 +75,15 @@ type Options struct {
 	// Closes reports whether a message of a notifier with these options and this level ends something at its receiver,
 	// such as an alert, so that nothing may keep it back. Nil knows of no such message.
 	Closes func(notifier string, options json.RawMessage, level string) bool
+	// Alerts reports whether a notifier has one alert for the runs of a series. Nil knows of none.
+	Alerts func(notifier string) bool
 	// Room returns how much text the default digest may have for a notifier. Nil, and the zero value, is the default.
 	Room  func(notifier string) flow.Room
 	Feeds []flow.Expected
 }
+
+// project is a project of a source.
+type project struct{ source, code string }
 
 // Rule is one compiled rule.
 type Rule struct {
@@ -109,7 +116,7 @@ type RuleInfo struct {
 // is faulty, keeps its place, but the set must not be asked to decide.
 func NewSet(o Options, rules []*Rule) *Set {
 	s := &Set{rules: rules, settings: o.Settings, people: o.People, usesPrevious: o.UsesPrevious, plainText: o.PlainText, mask: o.Mask,
-		refuse: o.Refuse, closes: o.Closes, room: o.Room, feeds: o.Feeds}
+		refuse: o.Refuse, closes: o.Closes, alerts: o.Alerts, room: o.Room, feeds: o.Feeds, summed: map[project]bool{}}
 	indexed := make([]index.Rule, len(rules))
 	for i, r := range rules {
 		r.whenAsks = r.Condition.Reads("failures")
@@ -118,8 +125,11 @@ func NewSet(o Options, rules []*Rule) *Set {
 		r.slotsOfMore = r.Condition.Reads(laterVariables...) || r.byReads(laterVariables...)
 		r.asks = r.Title == nil || r.Body == nil || r.reads("failures")
 		indexed[i] = index.Rule{Condition: r.Condition, Enabled: r.Enabled, Timed: r.hasTiming(), Asks: r.asks,
-			UnlessAsks: r.unlessReads("failures"),
-			Summary:    r.Summary != nil}
+			UnlessAsks: r.unlessReads("failures"), Names: s.readsNames(r), UnlessNames: r.unlessReads(named...),
+			Summary: r.Summary != nil}
+		if r.Summary != nil && r.Enabled {
+			s.summed[project{r.Summary.Source, r.Summary.Project}] = true
+		}
 		if a := r.After; a != nil {
 			indexed[i].Waits, indexed[i].Unless, indexed[i].OfEntity = true, a.Unless, len(a.By) == 0
 		}

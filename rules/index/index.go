@@ -25,6 +25,9 @@ type Rule struct {
 	Summary   bool                 // an entry of summaries makes it; no other rule matches their events
 	// Asks is set if it reads which tests failed, and UnlessAsks if the end of its wait does.
 	Asks, UnlessAsks bool
+	// Names is set if it reads the names of the entity or of the person who acted, and UnlessNames if the end of its wait
+	// does.
+	Names, UnlessNames bool
 }
 
 // Index finds the rules that can match an event, so that the others need not be evaluated. It evaluates the constant
@@ -41,6 +44,7 @@ type Index struct {
 	timed   bool  // some rule has keys of time
 	slots   lists // of those that may read slots for events of this kind
 	asking  lists // of those that read which tests failed
+	naming  lists // of those that read names
 }
 
 // eventKind is the key of the index.
@@ -112,18 +116,30 @@ func (x *Index) Timed(ev *event.Event) []int {
 // Asking returns the numbers of the rules that read which tests failed and may match ev, or whose waits ev may end by
 // that. Callers must not change the list.
 func (x *Index) Asking(ev *event.Event) []int {
+	return x.reading(ev, &x.asking, func(r *Rule) (own, unless bool) { return r.Asks, r.UnlessAsks })
+}
+
+// Naming returns the numbers of the rules that read the names of an event's entity or of the person who acted and may
+// match ev, or whose waits ev may end by that. Callers must not change the list.
+func (x *Index) Naming(ev *event.Event) []int {
+	return x.reading(ev, &x.naming, func(r *Rule) (own, unless bool) { return r.Names, r.UnlessNames })
+}
+
+// reading returns the numbers of the rules that read something and may match ev, or whose waits ev may end by that.
+func (x *Index) reading(ev *event.Event, cache *lists, reads func(*Rule) (own, unless bool)) []int {
 	kind := eventKind{ev.Name, ev.Project, ev.Source}
-	if list, found := x.asking.get(kind); found {
+	if list, found := cache.get(kind); found {
 		return list
 	}
 	list := []int{}
-	for i, r := range x.rules {
-		candidate := r.Asks && slices.Contains(x.Candidates(ev), i)
-		if r.Enabled && (candidate || r.UnlessAsks && slices.Contains(x.Enders(ev), i)) {
+	candidates, enders := x.Candidates(ev), x.Enders(ev)
+	for i := range x.rules {
+		own, unless := reads(&x.rules[i])
+		if x.rules[i].Enabled && (own && slices.Contains(candidates, i) || unless && slices.Contains(enders, i)) {
 			list = append(list, i)
 		}
 	}
-	x.asking.put(kind, list)
+	cache.put(kind, list)
 	return list
 }
 

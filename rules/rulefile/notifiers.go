@@ -119,6 +119,15 @@ func closesOf(all []Notifier, kinds map[string]Kind) func(notifier string, optio
 	}
 }
 
+// alertsOf returns a function that reports whether a notifier has alerts that messages close, each for the runs of a series.
+func alertsOf(all []Notifier, kinds map[string]Kind) func(notifier string) bool {
+	byName := map[string]bool{}
+	for _, n := range all {
+		byName[n.Name] = kinds[n.Type].Closes != nil
+	}
+	return func(notifier string) bool { return byName[notifier] }
+}
+
 // roomOf returns a function that returns the room for the default digest of a notifier.
 func roomOf(all []Notifier, kinds map[string]Kind) func(notifier string) flow.Room {
 	byName := map[string]flow.Room{}

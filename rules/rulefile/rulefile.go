@@ -190,7 +190,7 @@ func Parse(files []yamldoc.File, o Options) (*File, diag.Problems) {
 	all := append(implicit, parsed...)
 	set := rules.NewSet(rules.Options{
 		Settings: settings, People: directory, UsesPrevious: c.usesPrevious, PlainText: c.plainText(o.Kinds), Mask: maskOf(notifiers, o.Kinds),
-		Refuse: refuseOf(notifiers, o.Kinds), Closes: closesOf(notifiers, o.Kinds), Room: roomOf(notifiers, o.Kinds),
+		Refuse: refuseOf(notifiers, o.Kinds), Closes: closesOf(notifiers, o.Kinds), Alerts: alertsOf(notifiers, o.Kinds), Room: roomOf(notifiers, o.Kinds),
 		Feeds: feeds,
 	}, rulesOf(all))
 	warnOfFeeds(documents, set, feeds, rulesOf(all))
