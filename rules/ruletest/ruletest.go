@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	"qaserelay/rules"
 	"qaserelay/rules/condition"
@@ -94,6 +95,7 @@ func run(c *rulefile.Config, t *testfile.Test) Result {
 		r.step(&t.Steps[i], len(t.Steps) > 1 && t.Steps[0].Asserts)
 	}
 	r.result.Passed = len(r.result.Failures) == 0
+	r.noteProjects()
 	return r.result
 }
 
@@ -102,6 +104,28 @@ type runner struct {
 	config *rulefile.Config
 	memory Memory
 	result Result
+	ended  []string // the projects of the runs that have ended
+}
+
+// noteProjects says which project a summary that failed is about, if all runs of the test are of others. The project of an
+// event is easily forgotten: without one it has that of the catalog.
+func (r *runner) noteProjects() {
+	for _, f := range r.result.Failures {
+		rule := f.rule
+		if f.Got != nil {
+			rule = f.Got.Rule
+		}
+		i := slices.IndexFunc(r.config.Rules.All(), func(one *rules.Rule) bool { return one.Name == rule && one.Summary != nil })
+		if i < 0 || len(r.ended) == 0 || f.Kind == Unexpected {
+			continue
+		}
+		of := r.config.Rules.All()[i].Summary
+		note := fmt.Sprintf("%s is about runs of %s, and those of this test are of %s: give their events project_code: %s",
+			rule, of.Project, strings.Join(r.ended, " and "), of.Project)
+		if !slices.Contains(r.ended, of.Project) && !slices.Contains(r.result.Notes, note) {
+			r.result.Notes = append(r.result.Notes, note)
+		}
+	}
 }
 
 // step lets the time up to a step pass, and its event happen. With several steps that assert, a failure names its step.
@@ -115,6 +139,9 @@ func (r *runner) step(s *testfile.Step, several bool) {
 		explain = func() []rules.ExplainedRule { return set.Explain(s.Event, state).Rules }
 		var more []Wake
 		d, more = r.memory.Decide(set, s.Event, s.At)
+		if name := s.Event.Name; name == "run.completed" || name == "run.aborted" {
+			r.ended = slices.Compact(slices.Sorted(slices.Values(append(r.ended, s.Event.Project))))
+		}
 		wakes = append(wakes, more...)
 	}
 	if !s.Asserts {

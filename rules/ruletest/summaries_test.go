@@ -198,3 +198,25 @@ func TestASummaryIsOfItsPlansOnly(t *testing.T) {
 		}
 	}
 }
+
+func TestATestOfASummarySaysThatItsRunsAreOfAnotherProject(t *testing.T) {
+	const steps = `
+tests:
+  - name: week
+    steps:
+      - {event: run.completed, %sfailures: [25], at: "2026-01-06 02:00"}
+      - {at: "2026-01-12 09:00", expect: [{rule: qa-week-summary}]}
+`
+	everyRun, _, _ := strings.Cut(strings.Replace(summaryRules, "plans: [3], ", "", 1), "  - {name: daily")
+	for project, want := range map[string]string{
+		"": "qa-week-summary is about runs of WEB, and those of this test are of ID: give their events project_code: WEB",
+		"project_code: API, ": "qa-week-summary is about runs of WEB, and those of this test are of API: " +
+			"give their events project_code: WEB",
+		"project_code: WEB, ": "",
+	} {
+		result := ruletest.Run(rulefiletest.Parse(t, everyRun+fmt.Sprintf(steps, project)), nil)[0]
+		if got := strings.Join(result.Notes, "; "); got != want || result.Passed != (want == "") {
+			t.Errorf("%q: passed %t, notes %q", project, result.Passed, got)
+		}
+	}
+}

@@ -277,14 +277,21 @@ func (p *parser) ofAnotherRun(spec *eventSpec, payload map[string]any) {
 	}
 }
 
-// count sets the counts of a payload that the test does not write to those of its failures.
+// count sets the counts of a payload that the test does not write to those of its failures: the cases that are left have
+// passed, or have not been run where the event counts those.
 func (f *failing) count(payload map[string]any, written map[string]bool) {
 	if f.rows < 0 || written["failed"] {
 		return
 	}
 	payload["failed"] = f.rows
-	if passed := event.Int(payload["cases"]) - f.rows - event.Int(payload["blocked"]); !written["passed"] && passed >= 0 {
-		payload["passed"] = passed
+	rest := "passed"
+	left := event.Int(payload["cases"]) - f.rows - event.Int(payload["blocked"])
+	if _, counted := payload["untested"]; counted {
+		rest = "untested"
+		left -= event.Int(payload["passed"]) + event.Int(payload["skipped"])
+	}
+	if !written[rest] && left >= 0 {
+		payload[rest] = left
 	}
 }
 
