@@ -36,6 +36,9 @@ notifiers:
   - {name: http, type: http, url: "http://127.0.0.1/"}
   - {name: teams, type: teams, webhook_url: "https://example.com/workflow"}
 rules: [{name: everything, when: "true", notify: [slack, email, http, teams]}]
+summaries:
+  - {name: qa-week, at: "mon 09:00", project: ID, notify: [slack, email, http, teams]}
+  - {name: qa-day, at: "09:00", project: ID, notify: [slack, email, http, teams]}
 `)}}, rulefile.Options{Kinds: config.Kinds(builtin.Kinds())})
 	if err := problems.Err(); err != nil {
 		t.Fatal(err)
