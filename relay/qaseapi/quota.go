@@ -136,7 +136,7 @@ func (c *Client) settle(r request, f *failure) {
 	switch {
 	case c.ctx.Err() != nil:
 		return
-	case f.cause == away || f.cause == limited && f.again >= minPause:
+	case f.cause == away, f.code == http.StatusTooManyRequests:
 		pause = f.again
 	case f.code == http.StatusUnauthorized:
 		pause = refusedPause
@@ -189,5 +189,5 @@ func (c *Client) WhyNot(s *rules.Source, project string, until time.Time) string
 	if f == nil || f.again > 0 && c.now().Add(f.again).Before(until) {
 		return ""
 	}
-	return f.Error()
+	return f.said
 }

@@ -18,7 +18,7 @@ const (
 	requestTimeout = 5 * time.Second
 	errorPause     = 30 * time.Second // of a source after an error of the server, a timeout or a broken answer
 	refusedPause   = 10 * time.Minute // of a source whose token is refused, and of a project that it may not read
-	minPause       = 10 * time.Second // after 429
+	minPause       = time.Second      // after 429
 	maxPause       = 10 * time.Minute // after 429
 )
 
@@ -184,7 +184,7 @@ func statusFailure(resp *http.Response) *failure {
 			said: fmt.Sprintf("the Qase API does not understand the question (%d)", code)}
 	case code == http.StatusTooManyRequests:
 		wait := retryAfter(resp.Header.Get("Retry-After"))
-		return &failure{cause: limited, said: "the Qase API has had too many requests", again: wait}
+		return &failure{cause: limited, code: code, said: "the Qase API has had too many requests", again: wait}
 	case code >= 300 && code < 400:
 		return &failure{cause: away, again: errorPause,
 			said: fmt.Sprintf("the Qase API redirects to another address (%d); check api_url", code)}

@@ -153,6 +153,11 @@ func (r *round) ask(ctx context.Context, before *round) error {
 	}
 	l := &listing{round: r}
 	err := l.read(ctx)
+	if err == nil && before != nil && l.total < len(before.run.Results) {
+		if err := r.askRun(ctx, nil); err != nil { // it may have been deleted, with its results
+			return err
+		}
+	}
 	if err == nil && l.total != r.run.Failed {
 		err = l.verify(ctx)
 	}

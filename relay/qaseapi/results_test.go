@@ -363,6 +363,45 @@ func TestAnEmptyOrCutAnswerIsAskedForOnceMore(t *testing.T) {
 	}
 }
 
+func TestARunThatIsDeletedWhileItsResultsAreAwaitedKeepsThoseThatWereThere(t *testing.T) {
+	b := newBench(t, shop())
+	first, again := b.results(3) // one more than there are
+	if !first.Known || len(first.Results) == 0 || again == 0 {
+		t.Fatalf("run %+v, again %s", first, again)
+	}
+	b.api.Change(func(w *standin.World) { w.Projects[0].Runs, w.Projects[0].Results = nil, nil })
+	run, again := b.results(3)
+	if shown(run) != shown(first) || run.Complete || run.Error != "Qase does not have the run any more" || again != 0 ||
+		run.Cause != failures.CauseRefused {
+		t.Errorf("run %+v, again %s", run, again)
+	}
+}
+
+func TestAShortPauseOfQaseIsKept(t *testing.T) {
+	b := newBench(t, shop())
+	for header, pause := range map[string]time.Duration{"2": 2 * time.Second, "0": time.Second} {
+		b.api.Trouble(standin.Trouble{Path: "/v1/result", Times: 1, RetryAfter: header})
+		run, again := b.results(2)
+		if again != pause || run.Known || b.WhyNot(b.source, "WEB", b.clock().Add(pause)) == "" ||
+			b.WhyNot(b.source, "WEB", b.clock().Add(pause+time.Second)) != "" {
+			t.Fatalf("%s: run %+v, again %s", header, run, again)
+		}
+		b.pass(pause)
+		if run, _ := b.results(2); !run.Complete {
+			t.Errorf("%s: run %+v", header, run)
+		}
+	}
+}
+
+func TestWhyASourceRestsNamesNoAddress(t *testing.T) {
+	b := newBench(t, shop())
+	b.server.Close()
+	run, _ := b.results(2)
+	if why := b.WhyNot(b.source, "WEB", b.clock()); why != "the Qase API cannot be reached" || why != run.Error {
+		t.Errorf("%q, and first %q", why, run.Error)
+	}
+}
+
 func TestTooManyRequestsRestTheSourceForAsLongAsQaseSays(t *testing.T) {
 	b := newBench(t, shop())
 	b.api.Trouble(standin.Trouble{Path: "/v1/result", Times: 1, RetryAfter: "60"})
