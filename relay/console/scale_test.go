@@ -21,7 +21,7 @@ import (
 const (
 	// rowsVariable is how many events the store of the measurements has, such as 1000000.
 	rowsVariable = "QASE_RELAY_CONSOLE_ROWS"
-	usualRows    = 100_000
+	usualRows    = 10_000
 	// slowest is what a page may take in the median on a busy machine. The budget on a quiet one is 100 ms.
 	slowest = 3 * time.Second
 )
