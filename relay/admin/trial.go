@@ -2,6 +2,7 @@ package admin
 
 import (
 	"errors"
+	"io"
 	"net/http"
 
 	"github.com/gorilla/mux"
@@ -18,6 +19,7 @@ const maxTrialBody = 8 << 20
 func (s *server) trialRoutes(r *mux.Router) {
 	get(r, "/api/v1/catalog", s.catalog)
 	get(r, "/api/v1/catalog/{event}", s.catalogEvent)
+	get(r, "/api/v1/events/{id}/test", s.testOf)
 	r.HandleFunc("/api/v1/explain", s.explain).Methods(http.MethodPost) // changes nothing
 	r.HandleFunc("/api/v1/check", s.check).Methods(http.MethodPost)
 }
@@ -62,6 +64,26 @@ func (s *server) answerTrial(w http.ResponseWriter, v any, err error) {
 	default:
 		writeJSON(w, http.StatusOK, v)
 	}
+}
+
+// testOf answers a test of the rules that lets a stored event happen.
+func (s *server) testOf(w http.ResponseWriter, r *http.Request) {
+	id, ok := pathID(w, r)
+	if !ok {
+		return
+	}
+	if _, err := s.Desk.Event(r.Context(), id); err != nil {
+		s.answer(w, nil, err)
+		return
+	}
+	text, err := s.Trial.TestOf(r.Context(), id.String())
+	if err != nil {
+		s.answerTrial(w, nil, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/yaml")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = io.WriteString(w, text) // a client that is gone needs no answer
 }
 
 func (s *server) catalog(w http.ResponseWriter, _ *http.Request) {

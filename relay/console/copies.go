@@ -1,17 +1,18 @@
 package console
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/gorilla/mux"
 
 	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/console/frame"
-	"qaserelay/relay/console/payload"
+	"qaserelay/relay/trial"
 )
 
 // copyAs answers with an event as text that one pastes elsewhere: its JSON, a command that posts it, one that explains
@@ -25,7 +26,7 @@ func (c *Console) copyAs(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return c.problem(err)
 	}
-	text, err := c.copyText(mux.Vars(r)["form"], &e)
+	text, err := c.copyText(r.Context(), mux.Vars(r)["form"], &e)
 	if err != nil {
 		return err
 	}
@@ -35,7 +36,7 @@ func (c *Console) copyAs(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (c *Console) copyText(form string, e *desk.Event) (string, error) {
+func (c *Console) copyText(ctx context.Context, form string, e *desk.Event) (string, error) {
 	switch form {
 	case "json":
 		return string(e.Body) + "\n", nil
@@ -45,25 +46,14 @@ func (c *Console) copyText(form string, e *desk.Event) (string, error) {
 	case "explain":
 		return "qase-relay explain --id " + e.ID + "\n", nil
 	case "test":
-		return testText(e)
+		text, err := c.o.Trial.TestOf(ctx, e.ID)
+		var input *trial.InputError
+		if errors.As(err, &input) {
+			err = &frame.Problem{Status: http.StatusConflict, Title: "Not possible", Text: err.Error()}
+		}
+		return text, err
 	}
 	return "", &frame.Problem{Status: http.StatusNotFound, Title: "Not found", Text: "There is no such form of an event."}
-}
-
-// testText returns a test that expects the messages that the event made.
-func testText(e *desk.Event) (string, error) {
-	t := payload.Test{Name: e.Event + " of " + e.Project + ", as it came in " + e.ID, Source: e.Source,
-		At: e.ReceivedAt.UTC().Format(time.RFC3339), Body: e.Body}
-	for _, d := range e.Deliveries {
-		if d.FallbackFor == "" {
-			t.Expect = append(t.Expect, payload.Message{Rule: d.Rule, Notifier: d.Notifier})
-		}
-	}
-	text, err := t.YAML()
-	if err != nil {
-		return "", &frame.Problem{Status: http.StatusConflict, Title: "Not possible", Text: err.Error()}
-	}
-	return text, nil
 }
 
 // shellQuoted returns a text as one word for a shell.

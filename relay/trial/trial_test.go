@@ -17,6 +17,8 @@ import (
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/sqlite"
 	"qaserelay/relay/trial"
+	"qaserelay/rules/rulefile"
+	"qaserelay/rules/ruletest"
 	"qaserelay/rules/value"
 )
 
@@ -303,5 +305,37 @@ func TestEachActorTriesOneDraftAtATime(t *testing.T) {
 	}
 	if _, err := w.Check(t.Context(), trial.Draft{Rule: "- name: x"}); err != nil {
 		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// TestATestOfAnEventPasses makes tests of stored events, and runs them beside the rules as qase-relay test does.
+func TestATestOfAnEventPasses(t *testing.T) {
+	w := newWorld(t, rulesFile)
+	at := time.Now().Add(-time.Hour)
+	w.keep(at, `{"event_name":"run.started","project_code":"WEB","team_member_id":1,"payload":{"id":7,"title":"Night: ${HOME} \"x\""}}`)
+	for body, want := range map[string]string{
+		`{"event_name":"run.completed","project_code":"WEB","payload":{"id":7,"failed":3,"nested":{"a":[1,null,"*x"]}}}`:    "rule: posted",
+		`{"event_name":"run.completed","project_code":"API","team_member_id":40,"payload":{"id":9,"failed":0,"plan":null}}`: "expect: []",
+		`{"event_name":"unknown.event","project_code":"WEB","payload":{"text":"yes","n":1e400}}`:                            "expect: []",
+	} {
+		at = at.Add(time.Minute)
+		text, err := w.TestOf(t.Context(), w.keep(at, body))
+		if err != nil {
+			t.Errorf("%s: %v", body, err)
+			continue
+		}
+		name := filepath.Join(t.TempDir(), "with-test.yaml")
+		if err := os.WriteFile(name, []byte(rulesFile+text[strings.Index(text, "tests:"):]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cfg, problems := config.Load([]string{name}, config.LoadOptions{})
+		if cfg == nil {
+			t.Errorf("%s: %v\n%s", body, problems, text)
+			continue
+		}
+		results := ruletest.Run(&rulefile.File{Config: cfg.Config, Tests: cfg.Source.Tests}, nil)
+		if len(results) != 1 || !results[0].Passed || !strings.Contains(text, want) {
+			t.Errorf("%s: got %s\n%s", body, value.JSONText(results), text)
+		}
 	}
 }

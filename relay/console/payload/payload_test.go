@@ -3,8 +3,6 @@ package payload
 import (
 	"strings"
 	"testing"
-
-	"gopkg.in/yaml.v3"
 )
 
 // write returns a tree as text.
@@ -70,39 +68,5 @@ func TestATreeIsBounded(t *testing.T) {
 	}
 	if text, isCut := Raw([]byte("{\"a\":1}\u202e")); isCut || text != `{"a":1}\u202e` {
 		t.Errorf("raw: %q", text)
-	}
-}
-
-func TestATestInYAMLHasTheSameValues(t *testing.T) {
-	text, err := Test{Name: `run: "x"`, Source: "qase", At: "2026-01-05T09:00:00Z",
-		Body:   []byte(`{"event_name":"run.completed","timestamp":1,"team_member_id":4,"project_code":"NO","payload":{"id":7,"title":"yes\n# \ud83d\ude00 'q' \u202e: - x","list":[1.5,null,"1",true],"empty":{},"none":[],"007":"~"}}`),
-		Expect: []Message{{"failed-run", "qa: slack"}}}.YAML()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got struct {
-		Tests []map[string]any
-	}
-	if err := yaml.Unmarshal([]byte(text), &got); err != nil || len(got.Tests) != 1 {
-		t.Fatalf("%v\n%s", err, text)
-	}
-	one := got.Tests[0]
-	payload := one["payload"].(map[string]any)
-	list := payload["list"].([]any)
-	if one["name"] != `run: "x"` || one["event"] != "run.completed" || one["project_code"] != "NO" || one["team_member_id"] != 4 ||
-		payload["title"] != "yes\n# \U0001F600 'q' \u202e: - x" || payload["007"] != "~" || payload["id"] != 7 ||
-		list[0] != 1.5 || list[1] != nil || list[2] != "1" || list[3] != true {
-		t.Errorf("%+v\n%s", one, text)
-	}
-	expect := one["expect"].([]any)[0].(map[string]any)
-	if expect["rule"] != "failed-run" || expect["notifier"] != "qa: slack" {
-		t.Errorf("%v", expect)
-	}
-	if none, err := (Test{Name: "n", Source: "s", At: "2026-01-05T09:00:00Z", Body: []byte(`{"event_name":"a.b"}`)}).YAML(); err != nil ||
-		!strings.Contains(none, "expect: []") {
-		t.Errorf("%v\n%s", err, none)
-	}
-	if _, err := (Test{Body: []byte("{")}).YAML(); err == nil {
-		t.Error("a broken event became a test")
 	}
 }
