@@ -213,13 +213,11 @@ POST /api/v1/jobs              change many deliveries in the background:
                                {"verb": "retry", "state": "dead", "notifier": "…"}
                                with "preview": true, say how many and how long it takes
 GET  /api/v1/jobs              the last 100; jobs/ID one of them, DELETE stops it
-GET  /api/v1/rules             in their order, each with its place in the files
-GET  /api/v1/rules/NAME        one rule with its lines
+GET  /api/v1/rules             in their order; rules/NAME has the lines of one
 GET  /api/v1/why?q=TEXT        what became of it: an id, a Qase link, "WEB run 7", or words
 POST /api/v1/explain           what the rules, or a draft, do with an event: {"event": "run.completed"}
 POST /api/v1/check             problems of the current rules, or of a draft: {"rule": "- name: …"}
-POST /api/v1/backtests         a draft over stored events: {"since": "7d", "rule": "- name: …"}
-                               GET and DELETE /api/v1/backtests/ID show and stop it
+POST /api/v1/backtests         a draft over stored events; backtests/ID shows it
 GET  /api/v1/catalog           the events that Qase sends; catalog/NAME describes one
 GET  /api/v1/notifiers         each with its state and its backlog
 GET  /api/v1/notifiers/NAME    how it does: state, success, latency, reasons, last attempts
