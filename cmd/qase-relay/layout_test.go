@@ -153,7 +153,7 @@ func mayImport() map[string][]string {
 		"relay/console/frame": {"relay/admin/access", "relay/console/live"},
 		"relay/console/chart": {},
 		"relay/console/live":  {},
-		"relay/console": {"relay/console/chart", "relay/dispatch", "notifiers/preview", "relay", "relay/admin/access", "relay/admin/desk", "relay/admin/why", "relay/console/frame",
+		"relay/console": {"relay/console/chart", "relay/dispatch", "notifiers/preview", "relay", "relay/admin/access", "relay/admin/desk", "relay/admin/jobs", "relay/admin/why", "relay/console/frame",
 			"relay/console/payload", "relay/store", "rules", "rules/catalog", "rules/condition", "rules/flow",
 			"rules/silence", "relay/trial"},
 		"relay/console/payload": {},

@@ -42,6 +42,8 @@ type Options struct {
 type Console struct {
 	o     Options
 	frame *frame.Frame
+
+	counted deadCount
 }
 
 //go:embed templates/*.html
@@ -75,7 +77,9 @@ func functions() template.FuncMap {
 		"float":       func(n int64) float64 { return float64(n) },
 		"percent":     percent,
 		"seconds":     seconds,
+		"number":      numberOf,
 		"outcome":     outcomeText,
+		"rate":        rateText,
 		"size":        sizeText,
 		"waitingKind": waitingKind,
 	}
@@ -87,6 +91,7 @@ func sections() []frame.Section {
 		{Path: "", Name: "Overview", Key: "g o"},
 		{Path: "events", Name: "Events", Key: "g e"},
 		{Path: "deliveries", Name: "Deliveries", Key: "g d"},
+		{Path: "dead", Name: "Dead", Key: "g x"},
 		{Path: "rules", Name: "Rules", Key: "g r"},
 		{Path: "notifiers", Name: "Notifiers", Key: "g n"},
 		{Path: "try", Name: "Try", Key: "g t"},
@@ -110,6 +115,11 @@ func (c *Console) routes(f *frame.Frame) {
 	f.Raw("/deliveries.csv", c.deliveriesCSV)
 	f.Raw("/deliveries.jsonl", c.deliveriesJSONL)
 	f.Get("/deliveries/{id}", c.delivery)
+	f.Get("/dead", c.dead)
+	f.Post("/dead", c.changeDead)
+	f.Get("/jobs", c.jobs)
+	f.Get("/jobs/{id}", c.job)
+	f.Post("/jobs/{id}/stop", c.stopJob)
 	f.Get("/rules", c.rules)
 	f.Get("/rules/{name}", c.rule)
 	f.Get("/why", c.why)
@@ -147,7 +157,7 @@ func (c *Console) routes(f *frame.Frame) {
 // state describes the relay for the frame.
 func (c *Console) state() frame.State {
 	st := c.o.Desk.Status()
-	s := frame.State{Version: st.Version, Zone: c.o.Desk.Zone()}
+	s := frame.State{Version: st.Version, Zone: c.o.Desk.Zone(), Badges: c.badges()}
 	if st.DryRun {
 		s.Bands = append(s.Bands, frame.Band{Level: "warn", Text: "Dry run: this relay rehearses, and sends nothing."})
 	}

@@ -54,6 +54,8 @@ type State struct {
 	Version string
 	Zone    *time.Location // of the rules
 	Bands   []Band
+	// Badges are numbers beside sections, by their paths.
+	Badges map[string]string
 }
 
 // Band is a line on top of each page.
