@@ -191,6 +191,7 @@ func (s *server) index(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, endpoints)
 }
 
+// endpoints lists the endpoints for people.
 const endpoints = `qase-relay
 
 GET  /metrics                  for Prometheus
