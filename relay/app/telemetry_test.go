@@ -27,6 +27,7 @@ import (
 	"qaserelay/relay"
 	"qaserelay/relay/config"
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/pgtest"
 )
 
 // collector is a receiver of OTLP over HTTP.
@@ -267,13 +268,21 @@ const (
 	failedRun   = `{"event_name":"run.completed","timestamp":1767603600,"project_code":"WEB","payload":{"id":%d,"failed":3}}`
 )
 
+// onEachStore runs a test on an empty store of each engine.
+func onEachStore(t *testing.T, test func(t *testing.T, store string)) {
+	t.Run("sqlite", func(t *testing.T) { test(t, "sqlite:"+filepath.Join(t.TempDir(), "relay.db")) })
+	t.Run("postgres", func(t *testing.T) { test(t, pgtest.New(t, "fsync=off").Schema(t, "traced")) })
+}
+
 // TestOneTraceLeadsFromTheWebhookToTheLastAttempt stops the relay between attempts, so that the trace goes through the
 // store.
-func TestOneTraceLeadsFromTheWebhookToTheLastAttempt(t *testing.T) {
+func TestOneTraceLeadsFromTheWebhookToTheLastAttempt(t *testing.T) { onEachStore(t, testOneTrace) }
+
+func testOneTrace(t *testing.T, store string) {
 	c := startCollector(t)
 	exportTo(t, c)
 	receiver, repair := flakyReceiver(t)
-	o := Options{StoreURL: "sqlite:" + filepath.Join(t.TempDir(), "relay.db"), Version: "v9",
+	o := Options{StoreURL: store, Version: "v9",
 		Rules: writeTracedRules(t, receiver, `  - {name: failed, when: event_name == "run.completed", notify: [ops]}`)}
 	r, stop := tracedRelay(t, o)
 	r.post(t, "00-"+callerTrace+"-b7ad6b7169203331-01", fmt.Sprintf(failedRun, 1))
@@ -320,12 +329,14 @@ func TestOneTraceLeadsFromTheWebhookToTheLastAttempt(t *testing.T) {
 }
 
 // TestADigestHasATraceWithLinksToItsEvents also looks at calls without a traceparent.
-func TestADigestHasATraceWithLinksToItsEvents(t *testing.T) {
+func TestADigestHasATraceWithLinksToItsEvents(t *testing.T) { onEachStore(t, testDigestTrace) }
+
+func testDigestTrace(t *testing.T, store string) {
 	c := startCollector(t)
 	exportTo(t, c)
 	receiver, repair := flakyReceiver(t)
 	repair()
-	r, stop := tracedRelay(t, Options{StoreURL: "sqlite:" + filepath.Join(t.TempDir(), "relay.db"),
+	r, stop := tracedRelay(t, Options{StoreURL: store,
 		Rules: writeTracedRules(t, receiver,
 			`  - {name: failed, when: event_name == "run.completed", group: {wait: 1s}, notify: [ops]}`)})
 	for i := range 2 {
