@@ -95,11 +95,15 @@ func (w *callWalker) walk(list *parse.ListNode, dot origin) {
 			}
 			w.assign(n.Pipe, w.pipe(n.Pipe, dot))
 		case *parse.IfNode:
+			w.assign(n.Pipe, w.pipe(n.Pipe, dot))
 			w.block(&n.BranchNode, dot, dot)
 		case *parse.WithNode:
+			w.assign(n.Pipe, w.pipe(n.Pipe, dot))
 			w.block(&n.BranchNode, dot, w.pipe(n.Pipe, dot))
 		case *parse.RangeNode:
-			visited := w.block(&n.BranchNode, dot, w.pipe(n.Pipe, dot).elements())
+			elements := w.pipe(n.Pipe, dot).elements()
+			w.visit(n.Pipe, elements)
+			visited := w.block(&n.BranchNode, dot, elements)
 			w.ranges = append(w.ranges, Range{visited, len(n.Pipe.Decl) == 2, hasActions(n.List)})
 		case *parse.TemplateNode:
 			if n.Pipe == nil {
@@ -114,7 +118,6 @@ func (w *callWalker) walk(list *parse.ListNode, dot origin) {
 // block walks a block whose body has the dot inside, and returns the value of its pipeline.
 func (w *callWalker) block(n *parse.BranchNode, dot, inside origin) Arg {
 	value := w.pipeline(n.Pipe, dot)
-	w.assign(n.Pipe, w.pipe(n.Pipe, dot))
 	w.walk(n.List, inside)
 	w.walk(n.ElseList, dot)
 	return value

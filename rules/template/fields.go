@@ -91,7 +91,7 @@ func (w *fieldWalker) list(list *parse.ListNode, dot origin) {
 		case *parse.WithNode:
 			w.branch(&n.BranchNode, dot, func(o origin) origin { return o })
 		case *parse.RangeNode:
-			w.branch(&n.BranchNode, dot, origin.elements)
+			w.loop(n, dot)
 		case *parse.TemplateNode:
 			w.partialCall(n, dot)
 		}
@@ -99,20 +99,41 @@ func (w *fieldWalker) list(list *parse.ListNode, dot origin) {
 }
 
 func (w *fieldWalker) branch(n *parse.BranchNode, dot origin, inside func(origin) origin) {
-	outer := w.guarded
-	w.guarded = true
-	o := w.pipe(n.Pipe, dot)
-	w.guarded = outer
+	o := w.tested(n.Pipe, dot)
 	w.assign(n.Pipe, o)
 	w.list(n.List, inside(o))
 	w.list(n.ElseList, dot)
 }
 
-func (w *fieldWalker) assign(p *parse.PipeNode, o origin) {
+// loop walks a range.
+func (w *fieldWalker) loop(n *parse.RangeNode, dot origin) {
+	o := w.tested(n.Pipe, dot).elements()
+	w.visit(n.Pipe, o)
+	w.list(n.List, o)
+	w.list(n.ElseList, dot)
+}
+
+// visit assigns the elements of a range to its last variable. A variable before that is their number.
+func (w *fieldWalker) visit(p *parse.PipeNode, elements origin) {
 	for i, v := range p.Decl {
-		if len(p.Decl) == 2 && i == 0 {
-			o = origin{}
+		w.vars[v.Ident[0]] = origin{}
+		if i == len(p.Decl)-1 {
+			w.vars[v.Ident[0]] = elements
 		}
+	}
+}
+
+// tested walks the pipeline of a branch, which may find nothing.
+func (w *fieldWalker) tested(p *parse.PipeNode, dot origin) origin {
+	outer := w.guarded
+	w.guarded = true
+	o := w.pipe(p, dot)
+	w.guarded = outer
+	return o
+}
+
+func (w *fieldWalker) assign(p *parse.PipeNode, o origin) {
+	for _, v := range p.Decl {
 		w.vars[v.Ident[0]] = o
 	}
 }
@@ -144,14 +165,27 @@ func (w *fieldWalker) pipe(p *parse.PipeNode, dot origin) origin {
 			w.guarded = true
 		}
 	}
-	for _, c := range p.Cmds {
-		o = w.command(c, dot)
+	for i, c := range p.Cmds {
+		before := o
+		if o = w.command(c, dot); i > 0 {
+			o = picked(c, before)
+		}
 	}
 	w.guarded = outer
-	if len(p.Cmds) > 1 {
-		return origin{}
-	}
 	return o
+}
+
+// picked returns the origin of what a function takes out of a list, or any other place.
+func picked(c *parse.CommandNode, list origin) origin {
+	id, _ := c.Args[0].(*parse.IdentifierNode)
+	switch {
+	case id == nil:
+	case slices.Contains([]string{"first", "last"}, id.Ident):
+		return list.elements()
+	case slices.Contains([]string{"rest", "initial", "reverse", "slice"}, id.Ident):
+		return list
+	}
+	return origin{}
 }
 
 // guards are the functions that deal with missing values.
@@ -170,18 +204,21 @@ func (w *fieldWalker) command(c *parse.CommandNode, dot origin) origin {
 	if id, ok := c.Args[0].(*parse.IdentifierNode); ok && slices.Contains([]string{"index", "get", "hasKey"}, id.Ident) {
 		return w.index(c, origins[1])
 	}
-	return origin{}
+	return picked(c, origins[1])
 }
 
-// index returns the origin of index X "a" "b", and of get X "a" and hasKey X "a", which read the same.
+// index returns the origin of index X "a" "b" and index X 0 "b", and of get X "a" and hasKey X "a", which read the same.
 func (w *fieldWalker) index(c *parse.CommandNode, o origin) origin {
 	var names []string
 	for _, arg := range c.Args[2:] {
-		text, ok := arg.(*parse.StringNode)
-		if !ok {
+		switch arg := arg.(type) {
+		case *parse.StringNode:
+			names = append(names, arg.Text)
+		case *parse.NumberNode: // fields are looked up in a list as in its elements
+			o, names = w.read(c, o, names).elements(), nil
+		default:
 			return origin{}
 		}
-		names = append(names, text.Text)
 	}
 	return w.read(c, o, names)
 }
