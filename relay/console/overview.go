@@ -164,7 +164,7 @@ func (c *Console) addStuck(ctx context.Context, o *overview) error {
 		}
 		if n.Dead > 0 {
 			o.Alerts = append(o.Alerts, alert{"warn", count(n.Dead, "dead letter") + " of " + n.Name,
-				"deliveries?" + url.Values{"state": {"dead"}, "notifier": {n.Name}}.Encode()})
+				"dead?" + url.Values{"notifier": {n.Name}}.Encode()})
 		}
 	}
 	return nil
