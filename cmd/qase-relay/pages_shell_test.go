@@ -16,9 +16,9 @@ import (
 )
 
 // recorder is a shell in which each command writes down its words and does nothing. Only builtins work. The commands of
-// a pipe run at the same time, so each writes all of its words at once.
+// a pipe run at the same time, so each process of the shell writes a file of its own.
 const recorder = `
-record() { printf '%s\0' "$@" $'\n' >>"$RECORDED"; }
+record() { printf '%s\0' "$@" $'\n' >>"$RECORDED.$BASHPID"; }
 command_not_found_handle() { record "$@"; }
 cd() { :; }
 `
@@ -65,9 +65,17 @@ func recorded(t *testing.T, bash string, b block) (commands [][]string) {
 	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("%s:%d: bash: %v\n%s", b.page, b.line, err, out)
 	}
-	data, err := os.ReadFile(file)
-	if err != nil {
+	files, err := filepath.Glob(file + ".*")
+	if err != nil || len(files) == 0 {
 		t.Errorf("%s:%d: no command: %v", b.page, b.line, err)
+	}
+	var data []byte
+	for _, one := range files {
+		text, err := os.ReadFile(one)
+		if err != nil {
+			t.Error(err)
+		}
+		data = append(data, text...)
 	}
 	for _, line := range strings.Split(string(data), "\n\x00") {
 		if words := strings.Split(strings.TrimSuffix(line, "\x00"), "\x00"); words[0] != "" {
