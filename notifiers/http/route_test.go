@@ -55,7 +55,8 @@ func TestHTTPTrustsAndIsTrusted(t *testing.T) {
 		"another authority": {httpclient.TLS{CA: other.CA, ServerName: "hooks.internal"}, "retry",
 			"unknown authority"},
 		"another name":         {httpclient.TLS{CA: files.CA}, "retry", "certificate"},
-		"no certificate of us": {httpclient.TLS{CA: files.CA, ServerName: "hooks.internal"}, "retry", "certificate"},
+		// With TLS 1.3 the connection may be closed before the alert that names the certificate is read.
+		"no certificate of us": {httpclient.TLS{CA: files.CA, ServerName: "hooks.internal"}, "retry", "POST https://"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got.Store(0)

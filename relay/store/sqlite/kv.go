@@ -33,9 +33,9 @@ func (s *Store) Swap(ctx context.Context, key string, old []byte, c store.Change
 }
 
 // swap changes a key if its value is still old.
-func (s *Store) swap(ctx context.Context, old []byte, c store.Change) (swapped bool, err error) {
-	note := store.AuditOf(ctx)
-	err = s.writer.Do(ctx, 1, &op{run: func(t *tx) error {
+func (s *Store) swap(ctx context.Context, old []byte, c store.Change) (bool, error) {
+	note, swapped := store.AuditOf(ctx), false
+	err := s.writer.Do(ctx, 1, &op{run: func(t *tx) error {
 		swapped = false
 		now, err := t.getKey(c.Key)
 		if err != nil || (now == nil) != (old == nil) || !bytes.Equal(now, old) {
@@ -45,7 +45,7 @@ func (s *Store) swap(ctx context.Context, old []byte, c store.Change) (swapped b
 		t.keys.Set(c)
 		return t.audit(note)
 	}})
-	if err != nil { // the op may still run, so swapped must not be read
+	if err != nil { // the op may still run, so swapped must be neither read nor written
 		return false, engine.Wrap(err, "changing a key")
 	}
 	if swapped {
