@@ -54,7 +54,7 @@ func TestHTTPTrustsAndIsTrusted(t *testing.T) {
 		"an unknown authority": {httpclient.TLS{ServerName: "hooks.internal"}, "retry", "tls: {ca_file: …}"},
 		"another authority": {httpclient.TLS{CA: other.CA, ServerName: "hooks.internal"}, "retry",
 			"unknown authority"},
-		"another name":         {httpclient.TLS{CA: files.CA}, "retry", "certificate"},
+		"another name": {httpclient.TLS{CA: files.CA}, "retry", "certificate"},
 		// With TLS 1.3 the connection may be closed before the alert that names the certificate is read.
 		"no certificate of us": {httpclient.TLS{CA: files.CA, ServerName: "hooks.internal"}, "retry", "POST https://"},
 	} {
