@@ -13,6 +13,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"qaserelay/relay"
@@ -86,7 +87,9 @@ type Relay struct {
 	exports  *telemetry.Telemetry // nil if none are configured
 	public   server
 	admin    server
-	stopping chan struct{} // closed when the admin address stops taking calls
+	// assembled is set when the parts are joined, so that metrics can be exported.
+	assembled atomic.Bool
+	stopping  chan struct{} // closed when the admin address stops taking calls
 	// backtests are those of drafts.
 	backtests *trial.Backtests
 }
@@ -156,7 +159,7 @@ func (r *Relay) assemble(ctx context.Context) (err error) {
 	o := r.o
 	m := metrics.New(metrics.Options{Version: o.Version, Revision: o.Revision, Known: isCatalogEvent})
 	if r.exports, err = telemetry.Start(ctx, telemetry.Options{Endpoint: o.OTLPEndpoint, Getenv: os.Getenv,
-		Version: o.Version, Metrics: m.Gatherer(), Logger: o.Logger}); err != nil {
+		Version: o.Version, Metrics: m.Gatherer(r.assembled.Load), Logger: o.Logger}); err != nil {
 		return err
 	}
 	r.engine = relay.New(relay.Options{Store: r.store, Config: o.Config, DryRun: o.DryRun, Logger: o.Logger,
@@ -180,6 +183,7 @@ func (r *Relay) assemble(ctx context.Context) (err error) {
 	options, err := r.adminOptions(m)
 	r.admin.http = ingest.Server("", admin.New(options))
 	r.admin.http.RegisterOnShutdown(sync.OnceFunc(func() { close(r.stopping) }))
+	r.assembled.Store(true)
 	return err
 }
 

@@ -22,8 +22,9 @@ const (
 	// rowsVariable is how many events the store of the measurements has, such as 1000000.
 	rowsVariable = "QASE_RELAY_CONSOLE_ROWS"
 	usualRows    = 10_000
-	// slowest is what a page may take in the median on a busy machine. The budget on a quiet one is 100 ms.
-	slowest = 3 * time.Second
+	// slowest is what a page may take in the median on a machine that is busy, and with the race detector. The budget on a
+	// quiet one is 100 ms.
+	slowest = 30 * time.Second
 )
 
 // TestEveryPageIsFastWithManyEvents measures each page, and the lists with each filter and each pair of filters, on both

@@ -194,9 +194,12 @@ func (m *Metrics) Handler() http.Handler {
 	})
 }
 
-// Gatherer returns the metrics with the backlog as it is now, for other exporters.
-func (m *Metrics) Gatherer() prometheus.Gatherer {
+// Gatherer returns the metrics for an exporter, which has none before ready returns true.
+func (m *Metrics) Gatherer(ready func() bool) prometheus.Gatherer {
 	return prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
+		if !ready() {
+			return nil, nil
+		}
 		m.scrape(context.Background())
 		return m.registry.Gather()
 	})
