@@ -203,7 +203,10 @@ func withoutBody(ev *event.Event) *event.Event {
 }
 
 // asks asks the Qase API about events that wait. It implements [asker.API].
-type asks struct{ *Engine }
+type asks struct {
+	*Engine
+	again bool // a person asks about runs as they are now
+}
 
 // Names implements asker.API.
 func (a asks) Names(ctx context.Context, ev *event.Event) (entity, member map[string]any) {
@@ -222,7 +225,7 @@ func (a asks) Results(ctx context.Context, ev *event.Event) (*failures.Run, map[
 			Error: "the source " + ev.Source + " does not ask the Qase API any more"}, nil, 0
 	}
 	q := runQuery(s, ev)
-	q.Series = a.seriesOf(ev)
+	q.Series, q.Again = a.seriesOf(ev), a.again
 	return a.qase.Results(ctx, q)
 }
 
@@ -248,12 +251,12 @@ func (e *Engine) factsOf(ctx context.Context, ev *event.Event, again bool) *fail
 	}
 	brief, cancel := context.WithTimeout(ctx, namesWait)
 	defer cancel()
-	entity, member := asks{e}.Names(brief, ev)
+	entity, member := asks{Engine: e}.Names(brief, ev)
 	facts := &failures.Facts{AskedAt: e.Now().UnixMilli(), Entity: entity, Member: member}
 	if again && s != nil && !s.Failures.Off && e.Config().Rules.Asks(ev) {
 		long, cancel := context.WithTimeout(ctx, askAgainWait)
 		defer cancel()
-		run, more, _ := asks{e}.Results(long, ev)
+		run, more, _ := asks{e, again}.Results(long, ev)
 		facts.Run, facts.Entity = run, asker.Merged(entity, more)
 		if stored != nil && stored.Run != nil && (run == nil || stored.Run.Known && !run.Known) { // what was known stays
 			facts.Run = stored.Run

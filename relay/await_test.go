@@ -399,7 +399,7 @@ func TestAnEventIsDecidedWhenItsSourceAsksNoMore(t *testing.T) {
 			c := *r.Config()
 			c.Sources = slices.Clone(c.Sources)
 			change(&c)
-			api.then.Store(&asks{r.Engine}) // asks by the sources, as it does outside of tests
+			api.then.Store(&asks{Engine: r.Engine}) // asks by the sources, as it does outside of tests
 			r.Reload(&c)
 			time.Sleep(time.Second)
 			arrived(t, got, "a", "a: no names, the source qase does not ask the Qase API any more")

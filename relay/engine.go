@@ -89,7 +89,7 @@ func New(o Options) *Engine {
 	e.Options, e.dispatcher, e.qase = o, d, qaseapi.NewClient(qaseapi.Options{Logger: o.Logger, Now: o.Now,
 		Timeout: o.QaseTimeout, Requested: o.Metrics.QaseRequested, Hide: func(text string) string { return e.Config().Hide(text) }})
 	e.silences = newSilences(o)
-	e.asker = asker.New(asker.Options{API: asks{e}, Now: o.Now, Ready: e.slotReady, Asked: e.observeAsked})
+	e.asker = asker.New(asker.Options{API: asks{Engine: e}, Now: o.Now, Ready: e.slotReady, Asked: e.observeAsked})
 	e.config.Store(o.Config)
 	e.Metrics.OnScrape(e.refreshMetrics)
 	e.announceSeries(o.Config)

@@ -36,7 +36,9 @@ func (s *Set) addFailures(v *view, st State, finished string, entity map[string]
 	e := &failures.Ended{ID: ev.EntityID(), Title: v.title, Project: ev.Project, FinishedAt: ev.Timestamp,
 		Cases: count("cases"), Failed: count("failed"), Passed: count("passed"), Aborted: ev.Name == "run.aborted",
 		Running: !isRunEnd(ev), People: s.people, QaseURL: s.settings.QaseURL, Location: s.settings.Location}
-	e.Facts = runOf(ev, st, e.Failed)
+	if e.Facts = runOf(ev, st, e.Failed); e.Facts != nil && e.Facts.Recounted {
+		e.Failed, e.Passed = e.Facts.Failed, max(e.Passed, e.Facts.Statuses["passed"])
+	}
 	if !s.usesFailures && e.Facts == nil && finished == "" {
 		return // nothing would be said, and nothing be kept
 	}

@@ -108,6 +108,26 @@ func TestFailingTestsAreCountedAsTheRunCountsThem(t *testing.T) {
 	}
 }
 
+// TestACaseThatWasTestedAgainAfterTheEnd asks about a run of which one of two failing cases has passed since.
+func TestACaseThatWasTestedAgainAfterTheEnd(t *testing.T) {
+	later := result(1, "passed", "")
+	later.End = end.Add(time.Hour)
+	run := nightly(1, 2, 3)
+	run.Statuses = map[string]int{"failed": 1, "passed": 2}
+	b := newBench(t, &standin.Project{Runs: []standin.Run{run}, Results: []standin.Result{result(1, "failed", "then"), later,
+		result(2, "failed", "still")}})
+	q := b.query(2)
+	if got, _, _ := b.Results(t.Context(), q); got.Recounted || got.Failed != 2 {
+		t.Errorf("for the event: %+v", got)
+	}
+	b.Anew(q)
+	q.Again = true
+	got, _, again := b.Results(t.Context(), q)
+	if shown(got) != "2:still" || !got.Recounted || got.Failed != 1 || !got.Complete || len(got.Recovered) != 1 || again != 0 {
+		t.Errorf("for a person who asks again: %s, %+v", shown(got), got)
+	}
+}
+
 func TestResultsThatComeLateAreWaitedFor(t *testing.T) {
 	p := shop()
 	for i := range p.Results {

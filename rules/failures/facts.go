@@ -44,8 +44,11 @@ type Run struct {
 	WaitedMS int64 `json:"waited_ms,omitempty"`
 	// Failed is how many results fail by the run's own count (failed, invalid and failing statuses of the workspace); at
 	// least the payload's. Statuses are the counts of the run by the slug of the status.
-	Failed   int            `json:"failed,omitempty"`
-	Statuses map[string]int `json:"statuses,omitempty"`
+	Failed int `json:"failed,omitempty"`
+	// Recounted reports that a person has asked again, and that Failed is less than the payload's since cases were tested
+	// again after the end of the run.
+	Recounted bool           `json:"recounted,omitempty"`
+	Statuses  map[string]int `json:"statuses,omitempty"`
 	// Cases are the ids of all cases of the run, in order, and nil if they are not known.
 	Cases IDs `json:"cases,omitempty"`
 	// Others are the cases that neither passed nor failed: blocked, skipped or not run. Nil if that was not asked; then no
@@ -203,7 +206,7 @@ func (r *Run) half() *Run {
 	case r.Cases != nil:
 		less.Cases = nil
 	default:
-		less = Run{Known: r.Known, Source: r.Source, Error: r.Error, Failed: r.Failed, Left: r.Left + n}
+		less = Run{Known: r.Known, Source: r.Source, Error: r.Error, Failed: r.Failed, Recounted: r.Recounted, Left: r.Left + n}
 	}
 	return &less
 }
