@@ -136,3 +136,13 @@ func manyReasons(n int) (all []failures.Result) {
 	}
 	return all
 }
+
+// TestARunIsCountedAnewWhenAPersonAsksAgain decides about a run of whose three failing cases two have passed since.
+func TestARunIsCountedAnewWhenAPersonAsksAgain(t *testing.T) {
+	facts := known(result(2, "Pay by card", "Shop", "timeout"))
+	facts.Recounted, facts.Statuses = true, map[string]int{"passed": 13, "failed": 1}
+	n := story(t, everything, failures.Shown{}, ending{red(3), facts})
+	if n.Title != "Nightly regression: 1 failed of 14 cases" || !strings.Contains(n.Body, "13 passed") {
+		t.Errorf("%s\n%s", n.Title, n.FullBody())
+	}
+}

@@ -15,7 +15,7 @@ import (
 	"qaserelay/cmd/qase-relay/terminal"
 )
 
-// surroundings are what the snippets of pages leave out: each key stands in for one that a snippet does not have, and
+// surroundings are what the snippets of pages leave out: each key replaces one that a snippet lacks, and
 // its notifiers and people are beside those of the snippet.
 const surroundings = `
 sources: [{name: qase, secrets: [s3cret-s3cret-s3cret], api_token: t0ken-of-qase}]

@@ -94,7 +94,7 @@ func (c *Console) eventPage(ctx context.Context, id store.ID) (*eventPage, error
 	e, err := c.o.Desk.Event(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, &frame.Problem{Status: http.StatusNotFound, Title: "No such event",
-			Text: "There is no event with the id " + id.String() + ". It may have been deleted: " + c.kept()}
+			Text: "No event has the id " + id.String() + ". It may have been deleted: " + c.kept()}
 	}
 	if err != nil {
 		return nil, err

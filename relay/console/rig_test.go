@@ -101,7 +101,7 @@ func start(t *testing.T, o rigOptions) *rig {
 	return g
 }
 
-// receive stands in for Slack and for a tracker.
+// receive answers as Slack and a tracker do.
 func receive(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	switch r.URL.Path {

@@ -95,7 +95,7 @@ func (t *Trial) prepare(ctx context.Context, cfg *config.Config, r *Request) (*s
 	}
 	s.add(ev, id, at)
 	if readsOthers(cfg, r.Draft) {
-		s.notes = append(s.notes, "of other runs (previous, trend) only the events before this one are known here")
+		s.notes = append(s.notes, "of other runs (previous, trend) only the events before this one are read")
 	}
 	s.tried[len(s.tried)-1].Body = encodedBody(ev.Body)
 	source, err := chosen(cfg, ev.Source)

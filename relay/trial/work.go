@@ -50,7 +50,7 @@ func (h *Happening) parse() (*event.Event, error) {
 // Output is the result of the work on a draft. It holds no secret.
 type Output struct {
 	Check    Check
-	Decision *Decision `json:",omitempty"` // nil if the draft has errors, or there is no event
+	Decision *Decision `json:",omitempty"` // nil if the draft has errors or without an event
 }
 
 // Check is the result of checking rules, in the form of qase-relay check --format json.

@@ -195,7 +195,7 @@ func (r backtestPrinter) notes() (notes []string) {
 	}
 	if r.Unnamed > 0 {
 		notes = append(notes, fmt.Sprintf("Of %s nothing is kept that Qase said of the tests that failed: their names "+
-			"are not known here, and all failures count as new.", terminal.Plural(r.Unnamed, "run")))
+			"are unknown, and all failures count as new.", terminal.Plural(r.Unnamed, "run")))
 	}
 	if open := r.open(); open != "" {
 		notes = append(notes, "Still open at the end: "+open+". Windows that were open before the first event are not known.")

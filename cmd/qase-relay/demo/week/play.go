@@ -70,7 +70,7 @@ func Play(ctx context.Context, o Options) (events int, err error) {
 	return p.all(ctx)
 }
 
-// clock is the time of the week, which moves on only when it is told to.
+// clock is the time of the week, which only its methods move on.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
