@@ -61,26 +61,14 @@ func auditVerbs() []string {
 		desk.VerbExpire, desk.VerbReload, desk.VerbExport}
 }
 
-// eachEntry calls yield for the entries of the audit trail, page after page, until it returns an error.
+// eachEntry calls yield for the entries of the audit trail, until it returns an error.
 func (c *Console) eachEntry(ctx context.Context, f store.AuditFilter, yield func(desk.AuditEntry) error) error {
 	f.OldestFirst, f.Limit = false, desk.MaxPage
-	for {
+	return eachRow(f.Before, func(before store.ID) ([]desk.AuditEntry, string, error) {
+		f.Before = before
 		page, err := c.o.Desk.Audit(ctx, f)
-		if err != nil {
-			return err
-		}
-		for _, e := range page.Entries {
-			if err := yield(e); err != nil {
-				return err
-			}
-		}
-		if page.Next == "" {
-			return nil
-		}
-		if f.Before, err = store.ParseID(page.Next); err != nil {
-			return err
-		}
-	}
+		return page.Entries, page.Next, err
+	}, yield)
 }
 
 func (c *Console) auditCSV(w http.ResponseWriter, r *http.Request) error {

@@ -59,26 +59,14 @@ func (c *Console) deliveries(r *http.Request) (*frame.View, error) {
 		Live: !list.Paged}, nil
 }
 
-// eachDelivery calls yield for the deliveries of a list, page after page, until it returns an error.
+// eachDelivery calls yield for the deliveries of a list, until it returns an error.
 func (c *Console) eachDelivery(ctx context.Context, f store.DeliveryFilter, yield func(desk.Delivery) error) error {
 	f.OldestFirst, f.Limit = false, desk.MaxPage
-	for {
+	return eachRow(f.Before, func(before store.ID) ([]desk.Delivery, string, error) {
+		f.Before = before
 		page, err := c.o.Desk.Deliveries(ctx, f)
-		if err != nil {
-			return err
-		}
-		for _, d := range page.Deliveries {
-			if err := yield(d); err != nil {
-				return err
-			}
-		}
-		if page.Next == "" {
-			return nil
-		}
-		if f.Before, err = store.ParseID(page.Next); err != nil {
-			return err
-		}
-	}
+		return page.Deliveries, page.Next, err
+	}, yield)
 }
 
 func (c *Console) deliveriesCSV(w http.ResponseWriter, r *http.Request) error {

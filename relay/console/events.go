@@ -151,26 +151,14 @@ func (c *Console) eventChoices() eventChoices {
 	return ch
 }
 
-// eachEvent calls yield for the events of a list, page after page, until it returns an error.
+// eachEvent calls yield for the events of a list, until it returns an error.
 func (c *Console) eachEvent(ctx context.Context, f desk.EventFilter, yield func(desk.Event) error) error {
 	f.OldestFirst = false
-	for {
+	return eachRow(f.Before, func(before store.ID) ([]desk.Event, string, error) {
+		f.Before = before
 		page, err := c.o.Desk.Events(ctx, f, desk.MaxPage)
-		if err != nil {
-			return err
-		}
-		for _, e := range page.Events {
-			if err := yield(e); err != nil {
-				return err
-			}
-		}
-		if page.Next == "" {
-			return nil
-		}
-		if f.Before, err = store.ParseID(page.Next); err != nil {
-			return err
-		}
-	}
+		return page.Events, page.Next, err
+	}, yield)
 }
 
 func (c *Console) eventsCSV(w http.ResponseWriter, r *http.Request) error {

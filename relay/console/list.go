@@ -136,3 +136,25 @@ func (q *listQuery) pager(ids []string, next string) (p listPager) {
 	}
 	return p
 }
+
+// eachRow calls yield for the rows of a list, page after page, until it returns an error. read returns the rows before
+// an id, and the id that the next page is before, or an empty text behind the last one.
+func eachRow[T any](before store.ID, read func(before store.ID) ([]T, string, error), yield func(T) error) error {
+	for {
+		rows, next, err := read(before)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if err := yield(row); err != nil {
+				return err
+			}
+		}
+		if next == "" {
+			return nil
+		}
+		if before, err = store.ParseID(next); err != nil {
+			return err
+		}
+	}
+}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -283,7 +282,7 @@ func (e Event) example(source rules.Source, at time.Time) ([]byte, error) {
 		if err != nil {
 			return nil, wrong("event.set.%s: %v", path, err)
 		}
-		if err := setAt(envelope, strings.Split(path, "."), v); err != nil {
+		if err := event.SetPath(envelope, strings.Split(path, "."), v); err != nil {
 			return nil, wrong("event.set.%s: %v", path, err)
 		}
 	}
@@ -301,31 +300,4 @@ func checkPath(path string) error {
 		return nil
 	}
 	return wrong("event.set: an event has no field %s; write payload.%s, or one of %s", path, path, strings.Join(names, ", "))
-}
-
-// setAt sets the value at a path of keys, and makes missing objects.
-func setAt(at any, keys []string, v any) error {
-	key, last := keys[0], len(keys) == 1
-	switch at := at.(type) {
-	case map[string]any:
-		if last {
-			at[key] = v
-			return nil
-		}
-		if at[key] == nil {
-			at[key] = map[string]any{}
-		}
-		return setAt(at[key], keys[1:], v)
-	case []any:
-		i, err := strconv.Atoi(key)
-		if err != nil || i < 0 || i >= len(at) {
-			return fmt.Errorf("%q is not an index into a list of %d", key, len(at))
-		}
-		if last {
-			at[i] = v
-			return nil
-		}
-		return setAt(at[i], keys[1:], v)
-	}
-	return fmt.Errorf("the parent of %q is not an object", key)
 }

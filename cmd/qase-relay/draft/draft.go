@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -230,7 +229,7 @@ func (d *Draft) apply(sets []string) error {
 		if err != nil {
 			return fmt.Errorf("--set %s: %w", path, err)
 		}
-		if err := setPath(d.event, keys, v); err != nil {
+		if err := event.SetPath(d.event, keys, v); err != nil {
 			return fmt.Errorf("--set %s: %w", path, err)
 		}
 		d.fixTime = d.fixTime || path == "timestamp"
@@ -269,31 +268,4 @@ func isQuoted(text string) bool { return strings.HasPrefix(text, `"`) && json.Va
 
 func isNumber(text string) bool {
 	return text != "" && (text[0] == '-' || text[0] >= '0' && text[0] <= '9') && json.Valid([]byte(text))
-}
-
-// setPath sets the value at a path of keys, and makes missing objects.
-func setPath(at any, keys []string, value any) error {
-	key, last := keys[0], len(keys) == 1
-	switch at := at.(type) {
-	case map[string]any:
-		if last {
-			at[key] = value
-			return nil
-		}
-		if at[key] == nil {
-			at[key] = map[string]any{}
-		}
-		return setPath(at[key], keys[1:], value)
-	case []any:
-		i, err := strconv.Atoi(key)
-		if err != nil || i < 0 || i >= len(at) {
-			return fmt.Errorf("%q is not an index into a list of %d", key, len(at))
-		}
-		if last {
-			at[i] = value
-			return nil
-		}
-		return setPath(at[i], keys[1:], value)
-	}
-	return fmt.Errorf("the parent of %q is not an object", key)
 }

@@ -3,11 +3,8 @@ package draft
 import (
 	"encoding/json"
 	"reflect"
-	"strings"
 	"testing"
 	"time"
-
-	"qaserelay/cmd/qase-relay/terminal"
 )
 
 func TestValuesOfSetFlagsHaveTheirTypes(t *testing.T) {
@@ -23,22 +20,6 @@ func TestValuesOfSetFlagsHaveTheirTypes(t *testing.T) {
 	}
 	if _, err := parseValue(`{"id":`); err == nil {
 		t.Error("broken JSON is taken as text")
-	}
-}
-
-func TestPathsReachIntoObjectsAndLists(t *testing.T) {
-	event := map[string]any{"payload": map[string]any{"steps": []any{map[string]any{"action": "old"}}, "title": "x"}}
-	for path, ok := range map[string]bool{
-		"payload.steps.0.action": true, "payload.plan.title": true, "payload.steps.1.action": false,
-		"payload.steps.x": false, "payload.title.x": false,
-	} {
-		if err := setPath(event, strings.Split(path, "."), "new"); (err == nil) != ok {
-			t.Errorf("%s: %v", path, err)
-		}
-	}
-	want := `{"payload":{"plan":{"title":"new"},"steps":[{"action":"new"}],"title":"x"}}`
-	if got := terminal.JSON(event); got != want {
-		t.Errorf("got %s", got)
 	}
 }
 

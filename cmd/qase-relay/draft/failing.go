@@ -96,7 +96,7 @@ func setFailing(all any, keys []string, value any) (any, error) {
 	} else if err == nil && 0 <= at && at < len(list) && len(keys) > 1 {
 		list[at] = asFields(list[at])
 	}
-	return list, setPath(list, keys, value)
+	return list, event.SetPath(list, keys, value)
 }
 
 // asFields returns a test that is written as the number of its case or as its title with its fields.
