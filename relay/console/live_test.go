@@ -35,6 +35,21 @@ func TestTheListIsLive(t *testing.T) {
 	b.check("live")
 }
 
+// TestAFilterThatIsBeingFilledInStays changes the whole page below a filter that was not sent yet.
+func TestAFilterThatIsBeingFilledInStays(t *testing.T) {
+	g := start(t, rigOptions{})
+	b := newTab(t, g.Admin)
+	b.visit("/events")
+	b.await(`document.getElementById("live").classList.contains("on")`)
+	eval[any](b, `document.querySelector("#filters [name=state]").value = "dead"`)
+	eval[any](b, `document.querySelector("#filters [name=project]").value = "WEB"`)
+	id := g.post(event("case.created", 1, `"title":"One"`))
+	b.await(fmt.Sprintf(`document.getElementById("e-%s")`, id))
+	if got := eval[string](b, `["state", "project"].map((n) => document.querySelector("#filters [name=" + n + "]").value).join()`); got != "dead,WEB" {
+		t.Errorf("the filter is %s", got)
+	}
+}
+
 // TestThePauseIsRemembered pauses the list, which then shows nothing new until it is resumed.
 func TestThePauseIsRemembered(t *testing.T) {
 	g := start(t, rigOptions{})

@@ -83,7 +83,8 @@
   const byId = (id) => document.getElementById(id);
   const pausedKey = () => "paused " + location.pathname.replace(/[^/]*$/, "") + byId("main").dataset.live?.split("?")[0];
   const paused = () => localStorage.getItem(pausedKey()) === "yes";
-  const keep = { ...options, callbacks: { beforeAttributeUpdated: (name, node) =>
+  // What a person fills in or ticks stays as it is.
+  const keep = { ...options, callbacks: { beforeNodeMorphed: (node) => node.id !== "filters", beforeAttributeUpdated: (name, node) =>
     options.callbacks.beforeAttributeUpdated(name, node) && !(name === "checked" && node.type === "checkbox") } };
 
   function chip(text, newer = "") {
