@@ -125,18 +125,33 @@ func TestMoreThanAPageIsRetried(t *testing.T) {
 		text != "{\"retried\":1001}\n" {
 		t.Errorf("got %d %s", status, text)
 	}
-	listed := 0
-	for before := ""; ; { // a page that takes long may end early
-		_, text, answer := d.call(t, "GET", "/api/v1/events?rule=many&notifier=n&limit=2"+before)
-		listed += len(answer["events"].([]any))
-		next, more := answer["next"].(string)
-		if listed > 1 || !more {
-			if listed != 1 {
-				t.Errorf("one event with many deliveries is listed %d times, the last time as %s", listed, text)
+	for _, order := range []string{"", "&order=asc"} {
+		listed := 0
+		for from := ""; ; { // a page that takes long may end early
+			_, text, answer := d.call(t, "GET", "/api/v1/events?rule=many&notifier=n&limit=2"+order+from)
+			listed += len(answer["events"].([]any))
+			next, more := answer["next"].(string)
+			if listed > 1 || !more {
+				if listed != 1 {
+					t.Errorf("one event with many deliveries is listed %d times, the last time as %s", listed, text)
+				}
+				break
 			}
-			break
+			from = "&before=" + next
+			if order != "" {
+				from = "&after=" + next
+			}
 		}
-		before = "&before=" + next
+		for i, cut := range []int{1, 500, 900} { // a page that begins between the deliveries of an event
+			from := "&before=" + plan.Deliveries[cut].ID.String()
+			if order != "" {
+				from = "&after=" + plan.Deliveries[cut].ID.String()
+			}
+			_, text, answer := d.call(t, "GET", "/api/v1/events?rule=many&notifier=n&limit=2"+order+from)
+			if len(answer["events"].([]any)) > 0 {
+				t.Errorf("%d: the event is listed again: %s", i, text)
+			}
+		}
 	}
 }
 

@@ -218,8 +218,11 @@ func outlineOutcome(outcome string) string {
 // and deliveries are in one order, so a page can begin at either.
 func (d *Desk) findByDelivery(ctx context.Context, f EventFilter, limit int) (
 	found []store.Outlined, next store.ID, err error) {
-	seen := map[store.ID]bool{}
 	f.Limit = MaxPage
+	seen, err := d.listedBefore(ctx, f.DeliveryFilter)
+	if err != nil {
+		return nil, 0, err
+	}
 	for start := time.Now(); ; {
 		page, more, err := d.o.Store.Deliveries(ctx, f.DeliveryFilter)
 		if err != nil {
@@ -251,6 +254,32 @@ func (d *Desk) findByDelivery(ctx context.Context, f EventFilter, limit int) (
 			f.Before = next
 		}
 	}
+}
+
+// nearby is the time within which the deliveries of one decision get their ids.
+const nearby = time.Second
+
+// listedBefore returns the events that an earlier page has listed although deliveries of theirs are on this page, as
+// when it ended early between the many deliveries of one event. There are none if the page begins at a time.
+func (d *Desk) listedBefore(ctx context.Context, f store.DeliveryFilter) (map[store.ID]bool, error) {
+	seen, first := map[store.ID]bool{}, f.Before // the first id that is not on this page
+	if f.OldestFirst {
+		first = f.After + 1
+	}
+	if first <= 1 || first == store.FirstID(first.Time()) {
+		return seen, nil
+	}
+	if f.OldestFirst {
+		f.Before, f.After = first, store.FirstID(first.Time().Add(-nearby))-1
+	} else {
+		f.Before, f.After = store.FirstID(first.Time().Add(nearby)), first-1
+	}
+	f.OldestFirst = !f.OldestFirst
+	near, _, err := d.o.Store.Deliveries(ctx, f)
+	for i := range near {
+		seen[near[i].EventID] = true
+	}
+	return seen, err
 }
 
 // pageTime is after how long a page ends that finds little.
