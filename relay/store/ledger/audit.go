@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"qaserelay/relay/store"
@@ -19,19 +20,22 @@ const (
 
 // AuditRow returns the values of AuditColumns of an entry that is added now. Its texts are shortened.
 func AuditRow(id store.ID, now int64, e *store.AuditEntry) []any {
-	short := func(text string, most int) string {
-		if len(text) > most {
-			return text[:most-3] + "..."
-		}
-		return text
-	}
 	at := now
 	if !e.At.IsZero() {
 		at = e.At.UnixMilli()
 	}
-	return []any{int64(id), at, short(e.Who, maxAuditName), short(e.How, maxAuditName), short(e.Peer, maxAuditName),
-		short(e.Verb, maxAuditName), short(e.Object, maxAuditName), short(e.Details, maxAuditText),
-		short(e.Outcome, maxAuditText)}
+	return []any{int64(id), at, shortened(e.Who, maxAuditName), shortened(e.How, maxAuditName), shortened(e.Peer, maxAuditName),
+		shortened(e.Verb, maxAuditName), shortened(e.Object, maxAuditName), shortened(e.Details, maxAuditText),
+		shortened(e.Outcome, maxAuditText)}
+}
+
+// shortened returns text that both engines can keep: valid UTF-8 without NUL, of so many bytes at most.
+func shortened(text string, most int) string {
+	if len(text) > most {
+		text = text[:most-len("...")]
+		return strings.ReplaceAll(strings.ToValidUTF8(text, ""), "\x00", "") + "..."
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "?"), "\x00", "")
 }
 
 // Audit implements store.Audit.

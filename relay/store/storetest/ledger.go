@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"qaserelay/relay/store"
 )
@@ -307,16 +308,26 @@ func auditCases() map[string]func(*Fixture) {
 			f.NoError(err)
 			f.Equal("entries", verbs(f), "[retry rewrite cancel swap slot wake]")
 		},
-		"texts are shortened, and a purge deletes old entries": func(f *Fixture) {
-			e := entry
-			e.Details = strings.Repeat("x", 10_000)
-			f.NoError(f.AddAudit(f.Context(), e))
-			list, _, err := f.Audit(f.Context(), store.AuditFilter{})
-			f.NoError(err)
-			f.Equal("bytes", len(list[0].Details) < 5000, true)
+		"texts that cannot be kept are cut or changed": func(f *Fixture) {
+			for name, text := range map[string]string{"long": "x" + strings.Repeat("ü", 10_000), "a cut character": "\xc3",
+				"NUL": "a\x00b", "no text": "\xff\xfe", "long without a whole character": strings.Repeat("\xff", 5_000)} {
+				e := store.AuditEntry{Who: text, How: text, Peer: text, Verb: text, Object: text, Details: text, Outcome: text}
+				f.NoError(f.AddAudit(f.Context(), e))
+				_, err := f.Retry(store.WithAudit(f.Context(), e), []store.ID{f.Put("")})
+				f.NoError(err)
+				list, _, err := f.Audit(f.Context(), store.AuditFilter{Limit: 2})
+				f.NoError(err)
+				for _, got := range list {
+					f.Equal(name, utf8.ValidString(got.Details) && len(got.Details) < 5000 && len(got.Who) <= 200, true)
+				}
+				f.Equal(name, len(list), 2)
+			}
+		},
+		"a purge deletes old entries": func(f *Fixture) {
+			f.NoError(f.AddAudit(f.Context(), entry))
 			f.Advance(store.AuditKept + time.Hour)
 			f.NoError(f.AddAudit(f.Context(), entry))
-			_, err = f.Purge(f.Context(), f.Now(), f.Now())
+			_, err := f.Purge(f.Context(), f.Now(), f.Now())
 			f.NoError(err)
 			f.Equal("entries", len(verbs(f)), 1)
 		},
