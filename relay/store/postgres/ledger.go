@@ -140,13 +140,8 @@ func (t *tx) audit(n *store.AuditNote) {
 	if n == nil {
 		return
 	}
-	row := ledger.AuditRow(t.store.auditIDs.Next(time.UnixMilli(t.now)), t.now, &n.AuditEntry)
-	for i, v := range row {
-		if text, ok := v.(string); ok {
-			row[i] = clean(text)
-		}
-	}
-	t.queue("INSERT INTO audit ("+ledger.AuditColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)", row...)
+	t.queue("INSERT INTO audit ("+ledger.AuditColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+		ledger.AuditRow(t.store.auditIDs.Next(time.UnixMilli(t.now)), t.now, &n.AuditEntry)...)
 }
 
 // beginFill notes since when outlines and tallies are made, if an earlier release has stored events without them.
