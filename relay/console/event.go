@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"qaserelay/notifiers/preview"
 	"qaserelay/relay"
@@ -83,10 +84,11 @@ func (c *Console) event(r *http.Request) (*frame.View, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &frame.View{Template: "event", Title: p.Event.Event + " " + p.Project, Data: &struct {
+	title := strings.TrimSpace(p.Event.Event + " " + p.Project + " " + p.Subject)
+	return &frame.View{Template: "event", Title: title, Data: &struct {
 		*eventPage
 		Rules explained
-	}{p, c.explain(r, id, p)}, JSON: "api/v1/events/" + id.String()}, nil
+	}{p, c.explain(r, id, p)}, JSON: "api/v1/events/" + id.String(), Live: true}, nil
 }
 
 // eventPage collects what the page shows, without what the current rules would decide.

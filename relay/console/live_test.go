@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"strings"
 	"testing"
 )
 
@@ -129,5 +130,53 @@ func TestAStreamEndsWithTheRelay(t *testing.T) {
 	}
 	if ctx.Err() != nil {
 		t.Error("the stream did not end with the relay")
+	}
+}
+
+// TestAnEventIsLive cancels a message while a browser shows its event and its own page, with details open.
+func TestAnEventIsLive(t *testing.T) {
+	g := start(t, rigOptions{})
+	for i, page := range []struct{ path, card, opened string }{
+		{"/events/EVENT", "#d-MAIL", "#rules details"}, {"/deliveries/MAIL", ".head", "main details"},
+	} {
+		id := g.post(event("defect.created", i, `"title":"Login fails","severity":"major"`))
+		g.await("/api/v1/events/"+id, `"state":"dead"`)
+		mail := g.first("/api/v1/deliveries?notifier=mail")
+		ids := strings.NewReplacer("EVENT", id, "MAIL", mail)
+		state := func(text string) string {
+			return fmt.Sprintf(`document.querySelector(%q).innerText.includes(%q)`, ids.Replace(page.card), text)
+		}
+		b := newTab(t, g.Admin)
+		b.visit(ids.Replace(page.path))
+		b.await(`document.getElementById("live").classList.contains("on")`)
+		b.await(fmt.Sprintf(`(document.querySelector(%q).open = true, window.same = true)`, page.opened))
+		b.await(state("waiting") + " || " + state("is being sent"))
+		if status, _, text := g.send("/deliveries/"+mail+"/cancel", nil); status != http.StatusSeeOther {
+			t.Fatalf("cancelling: %d %s", status, text)
+		}
+		b.await(state("cancelled"))
+		if !eval[bool](b, fmt.Sprintf(`window.same && document.querySelector(%q).open`, page.opened)) {
+			t.Errorf("%s: what was open is closed, or the page was loaded again", page.path)
+		}
+		b.check(page.path)
+	}
+}
+
+// TestAnEventNamesItsSubject looks for what an event is about in its header, its title and the API.
+func TestAnEventNamesItsSubject(t *testing.T) {
+	g := start(t, rigOptions{})
+	g.post(event("run.started", 7, `"title":"Nightly regression","cases":14`))
+	id := g.post(event("run.completed", 7, `"cases":14,"passed":11,"failed":3`))
+	const subject = "Nightly regression · 3 failed of 14"
+	_, text := g.page("GET", "/events/"+id, nil)
+	for _, want := range []string{`<span class="subject" dir="auto">` + subject + `</span></h1>`,
+		"<title>run.completed WEB " + subject + " · qase-relay</title>"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page lacks %s: %s", want, text)
+		}
+	}
+	if _, text := g.get("/api/v1/events/" + id); !strings.Contains(text, `"subject":"`+subject+`"`) ||
+		!strings.Contains(text, `"outcome":"matched"`) {
+		t.Errorf("the API: %s", text)
 	}
 }

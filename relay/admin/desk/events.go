@@ -165,6 +165,11 @@ func (d *Desk) Event(ctx context.Context, id store.ID) (Event, error) {
 	for _, one := range deliveries {
 		e.Deliveries = append(e.Deliveries, deliveryOf(one))
 	}
+	outlines, err := d.o.Store.OutlinesOf(ctx, []store.ID{id})
+	if err != nil {
+		return Event{}, failed("reading the subject of an event", err)
+	}
+	e.Subject, e.Outcome = outlines[id].Subject, outlines[id].Outcome // empty until it is outlined
 	if e.Digests, err = d.digestsOf(ctx, &stored); err != nil {
 		return Event{}, failed("looking for the digests of an event", err)
 	}
