@@ -6,9 +6,11 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -27,10 +29,13 @@ const (
 	saveEvery = 5 * time.Second
 	// maxTries is how often a change is tried that another relay came before.
 	maxTries = 20
-	// maxWaiting is the number of groups that wait in memory; further ones are counted with an unknown sender.
+	// maxWaiting is the number of groups that wait in memory; further calls are counted as one group for each minute,
+	// source and status, without sender and with manyReasons.
 	maxWaiting = 2 * Most
 	// maxText bounds each text of a group, in bytes.
 	maxText = 200
+	// manyReasons is the reason of calls that are counted together, since there are too many groups.
+	manyReasons = "various reasons"
 )
 
 // Call is a call that was refused.
@@ -74,28 +79,48 @@ type Book struct {
 	log   *slog.Logger
 	fresh chan struct{}
 
-	mu      sync.Mutex
-	waiting map[place]int // not stored yet
-	saving  sync.Mutex
+	mu        sync.Mutex
+	waiting   map[place]int // not stored yet
+	uncounted map[tally]int // not in the tallies of the store yet
+	saving    sync.Mutex
+}
+
+// tally is what the calls of one tally have in common.
+type tally struct {
+	hour   int64
+	source string
+	status int
 }
 
 // New returns a book that keeps its groups in a store.
 func New(kv KV, log *slog.Logger) *Book {
-	return &Book{kv: kv, log: log, fresh: make(chan struct{}, 1), waiting: map[place]int{}}
+	return &Book{kv: kv, log: log, fresh: make(chan struct{}, 1), waiting: map[place]int{},
+		uncounted: map[tally]int{}}
 }
 
 // Note remembers a call.
 func (b *Book) Note(c Call) {
 	p := place{c.At.Unix() / 60, c.Status, cut(c.Source), cut(c.Reason), cut(c.Sender)}
 	b.mu.Lock()
-	if b.waiting[p] == 0 && len(b.waiting) >= maxWaiting {
-		p.sender = ""
-	}
-	b.waiting[p]++
+	b.hold(p, 1)
+	b.uncounted[tally{p.minute / 60, p.source, p.status}]++
 	b.mu.Unlock()
+	b.look()
+}
+
+// hold keeps calls until they are stored. The caller holds mu.
+func (b *Book) hold(p place, n int) {
+	if b.waiting[p] == 0 && len(b.waiting) >= maxWaiting {
+		p.sender, p.reason = "", manyReasons
+	}
+	b.waiting[p] += n
+}
+
+// look lets Run store what was noted.
+func (b *Book) look() {
 	select {
 	case b.fresh <- struct{}{}:
-	default:
+	default: // it will
 	}
 }
 
@@ -106,7 +131,8 @@ func cut(text string) string {
 	return text
 }
 
-// Run stores what was noted, at most every five seconds, until ctx is done, and then once more.
+// Run stores what was noted, at most every five seconds, until ctx is done, and then once more. What could not be stored
+// is tried again after five seconds.
 func (b *Book) Run(ctx context.Context) {
 	ticker := time.NewTicker(saveEvery)
 	defer ticker.Stop()
@@ -130,13 +156,18 @@ func (b *Book) Run(ctx context.Context) {
 func (b *Book) saveOrLog(ctx context.Context) {
 	if err := b.Save(ctx); err != nil && ctx.Err() == nil {
 		b.log.Warn("refused calls not stored, trying again", "error", err)
+		b.look()
 	}
 }
 
-// Save stores what was noted.
+// Save stores what was noted. What it could not store waits for the next call.
 func (b *Book) Save(ctx context.Context) error {
 	b.saving.Lock()
 	defer b.saving.Unlock()
+	return errors.Join(b.saveGroups(ctx), b.saveTallies(ctx))
+}
+
+func (b *Book) saveGroups(ctx context.Context) error {
 	b.mu.Lock()
 	noted := b.waiting
 	b.waiting = map[place]int{}
@@ -149,20 +180,35 @@ func (b *Book) Save(ctx context.Context) error {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		for p, n := range noted {
-			b.waiting[p] += n
+			b.hold(p, n)
 		}
-		return err
 	}
-	return b.kv.AddTallies(ctx, tallies(noted))
+	return err
 }
 
-// tallies counts calls by their source and status.
-func tallies(noted map[place]int) (list []store.Tally) {
-	for p, n := range noted {
-		list = append(list, store.Tally{Kind: store.TallyRefused, At: time.Unix(p.minute*60, 0), A: p.source,
-			B: fmt.Sprint(p.status), N: int64(n)})
+// saveTallies counts calls by their source and status.
+func (b *Book) saveTallies(ctx context.Context) error {
+	b.mu.Lock()
+	noted := b.uncounted
+	b.uncounted = map[tally]int{}
+	b.mu.Unlock()
+	if len(noted) == 0 {
+		return nil
 	}
-	return list
+	var list []store.Tally
+	for t, n := range noted {
+		list = append(list, store.Tally{Kind: store.TallyRefused, At: time.Unix(t.hour*3600, 0), A: t.source,
+			B: strconv.Itoa(t.status), N: int64(n)})
+	}
+	err := b.kv.AddTallies(ctx, list)
+	if err != nil {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		for t, n := range noted {
+			b.uncounted[t] += n
+		}
+	}
+	return err
 }
 
 // merge adds groups to those in the store, by comparing and swapping.

@@ -98,7 +98,9 @@ func (m *Store) Tallies(_ context.Context, f store.TallyFilter) (list []store.Ta
 func (m *Store) AddTallies(_ context.Context, list []store.Tally) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.tallies = append(m.tallies, list...)
+	if m.fails == nil {
+		m.tallies = append(m.tallies, list...)
+	}
 	return m.fails
 }
 
