@@ -5,16 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"qaserelay/cmd/qase-relay/bulk"
 	"qaserelay/cmd/qase-relay/cli"
 	"qaserelay/cmd/qase-relay/report"
 	"qaserelay/cmd/qase-relay/terminal"
-	"qaserelay/relay/admin"
 	"qaserelay/relay/admin/desk"
+	"qaserelay/relay/admin/jobs"
 	"qaserelay/relay/store"
 )
 
@@ -199,7 +199,7 @@ func newDeliveriesRetry(c *terminal.Console) *cobra.Command {
 		Short: "Send dead deliveries again, or pending ones now",
 		Long: `Makes dead or pending deliveries due now, with all their attempts again. They keep their ids, so that
 receivers can drop duplicates. --dead selects all dead letters; filters limit them, and --state pending selects
-pending ones.
+pending ones. The relay does that in a job, which goes on if the command is stopped.
 
 A retry sends the message as it was rendered. With --rerender it is rendered again with the current rules, for example
 after a wrong channel was corrected; the other deliveries of the event stay as they are.
@@ -218,7 +218,7 @@ Exits with 1 if a delivery does not exist, is neither dead nor pending, or canno
 			if len(args) > 0 {
 				return retry.apply(cmd.Context(), c, args)
 			}
-			return retry.applyChosen(cmd.Context(), c, f.filterFlags)
+			return f.retryChosen(cmd.Context(), c, rerender)
 		},
 	}
 	cmd.Flags().BoolVar(&rerender, "rerender", false,
@@ -248,47 +248,16 @@ func (f *filterFlags) checkRetry(ids []string, dead bool) error {
 	return nil
 }
 
-// applyChosen retries page by page, so that each answer is fast.
-func (w change) applyChosen(ctx context.Context, c *terminal.Console, f filterFlags) error {
+// retryChosen retries what the filters select, by a job of the relay.
+func (f *listFlags) retryChosen(ctx context.Context, c *terminal.Console, rerender bool) error {
 	q, err := f.query()
 	if err != nil {
 		return err
 	}
-	cl, retried, failed := newRelayClient(w.clientFlags), []desk.Delivery{}, false
-	for before, more := "", true; more; more = before != "" {
-		p, err := cl.page(ctx, "deliveries", q, before, desk.MaxPage)
-		var done admin.Retried
-		if err == nil && len(p.Deliveries) > 0 {
-			err = cl.post(ctx, "deliveries/retry", w.body(idsOf(p.Deliveries)...), &done)
-		}
-		if err != nil {
-			return errors.Join(w.print(c, retried), err)
-		}
-		for _, r := range done.Refused {
-			c.Err.Printf("%s %s: %s\n", c.Err.Bad("error:"), r.ID, terminal.OneLine(r.Error))
-			p.Deliveries = slices.DeleteFunc(p.Deliveries, func(d desk.Delivery) bool { return d.ID == r.ID })
-			failed = true
-		}
-		retried, before = append(retried, asPending(p.Deliveries)...), p.Next
+	cl := newRelayClient(f.clientFlags)
+	job := bulk.Retry{Relay: bulk.Relay{Get: cl.get, Post: cl.post}, Console: c, JSON: f.json, Filter: q, Verb: jobs.Retry}
+	if rerender {
+		job.Verb = jobs.Rerender
 	}
-	if err := w.print(c, retried); err != nil || !failed {
-		return err
-	}
-	return terminal.Wrong(nil)
-}
-
-func idsOf(list []desk.Delivery) []string {
-	ids := make([]string, len(list))
-	for i, d := range list {
-		ids[i] = d.ID
-	}
-	return ids
-}
-
-// asPending returns deliveries in the state after a retry.
-func asPending(list []desk.Delivery) []desk.Delivery {
-	for i := range list {
-		list[i].State, list[i].Attempts, list[i].Status, list[i].Error = store.Pending, 0, "", ""
-	}
-	return list
+	return job.Run(ctx)
 }
