@@ -147,7 +147,7 @@ func mayImport() map[string][]string {
 		"relay/admin/desk/rulebook": {"relay/config", "rules", "rules/rulefile", "rules/rulefile/written",
 			"rules/ruletest"},
 		"relay/admin/desk": {"relay/ingest/refused", "notifiers", "notifiers/preview", "relay/admin/desk/rulebook", "relay/admin/jobs", "relay", "relay/admin/access", "relay/config", "relay/dispatch", "relay/silences", "relay/store", "rules",
-			"rules/condition", "rules/event", "rules/flow", "rules/silence", "rules/value"},
+			"rules/condition", "rules/event", "rules/failures", "rules/flow", "rules/memory", "rules/silence", "rules/value"},
 		"relay/admin/client":  {"notifiers/redact"},
 		"relay/backtest":      {"relay/admin/desk", "rules", "rules/event", "rules/failures", "rules/ruletest"},
 		"relay/console/frame": {"relay/admin/access", "relay/console/live"},

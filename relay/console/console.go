@@ -72,6 +72,8 @@ func functions() template.FuncMap {
 		"base":        path.Base,
 		"choices":     choices,
 		"count":       count,
+		"entityName":  entityName,
+		"entityPath":  entityPath,
 		"icon":        icon,
 		"json":        indented,
 		"float":       func(n int64) float64 { return float64(n) },
@@ -136,6 +138,8 @@ func (c *Console) routes(f *frame.Frame) {
 	f.Post("/silences/{id}/expire", c.expireSilence)
 	f.Get("/events/{id}", c.event)
 	f.Raw("/events/{id}/as/{form}", c.copyAs)
+	f.Get("/events/{id}/compare", c.compare)
+	f.Get("/entities/{source}/{project}/{type}/{id}", c.entity)
 	f.Get("/events/{id}/replay", c.replayForm)
 	f.Post("/events/{id}/replay", c.replay)
 	f.Raw("/deliveries/{id}/mail", c.mailPage)

@@ -90,6 +90,7 @@ func (c *Console) deliveriesJSONL(w http.ResponseWriter, r *http.Request) error 
 type deliveryPage struct {
 	message
 	Attempts []attemptRow
+	Entity   string // the key of what its event is about, or empty
 }
 
 // attemptRow is an attempt with what followed it.
@@ -116,6 +117,9 @@ func (c *Console) delivery(r *http.Request) (*frame.View, error) {
 	}
 	p := &deliveryPage{Attempts: attemptRows(d)}
 	if p.message, err = c.message(r.Context(), d); err != nil {
+		return nil, err
+	}
+	if p.Entity, err = c.o.Desk.EntityOf(r.Context(), d.EventID); err != nil {
 		return nil, err
 	}
 	return &frame.View{Template: "delivery", Title: d.Notifier + ": " + d.Title, Data: p,

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html/template"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"qaserelay/notifiers/preview"
@@ -36,6 +38,15 @@ type eventPage struct {
 	Raw      string
 	RawCut   bool
 	Facts    *payload.Node // what the Qase API said of it
+}
+
+// SilenceQuery fills the form for a silence about the same thing: its entity, or else events of its kind of the project.
+func (p *eventPage) SilenceQuery() template.URL {
+	v := url.Values{"entity": {p.Entity}}
+	if p.Entity == "" {
+		v = url.Values{"project": {p.Project}, "event": {p.Event.Event}}
+	}
+	return template.URL(v.Encode())
 }
 
 // message is a delivery with its picture.
@@ -95,8 +106,7 @@ func (c *Console) event(r *http.Request) (*frame.View, error) {
 func (c *Console) eventPage(ctx context.Context, id store.ID) (*eventPage, error) {
 	e, err := c.o.Desk.Event(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, &frame.Problem{Status: http.StatusNotFound, Title: "No such event",
-			Text: "No event has the id " + id.String() + ". It may have been deleted: " + c.kept()}
+		return nil, c.noEvent(id)
 	}
 	if err != nil {
 		return nil, err
@@ -125,6 +135,12 @@ func (c *Console) eventPage(ctx context.Context, id store.ID) (*eventPage, error
 	}
 	p.Steps = stepsOf(p, deeds)
 	return p, nil
+}
+
+// noEvent says that no event has an id.
+func (c *Console) noEvent(id store.ID) error {
+	return &frame.Problem{Status: http.StatusNotFound, Title: "No such event",
+		Text: "No event has the id " + id.String() + ". It may have been deleted: " + c.kept()}
 }
 
 // message returns a delivery of an event with its attempts and its picture.

@@ -72,6 +72,15 @@ func JoinKey(parts ...string) string {
 	return strings.Join(escaped, "/")
 }
 
+// SplitKey returns the parts that [JoinKey] has joined; a part that was shortened stays so.
+func SplitKey(key string) []string {
+	parts := strings.Split(key, "/")
+	for i, part := range parts {
+		parts[i] = strings.NewReplacer("%2F", "/", "%25", "%").Replace(part)
+	}
+	return parts
+}
+
 // maxKeyPart is the length of the longest part of a key in bytes, so that a key fits into the indexes of a database.
 const maxKeyPart = 200
 

@@ -84,8 +84,19 @@ func (s *Silence) Expire(now time.Time) {
 // Matches reports whether the silence is about a message, whatever the time. env returns the variables of its event for
 // the condition of the silence; without it, or where the condition fails, a silence with a condition does not match.
 func (s *Silence) Matches(f *Fields, env func() *condition.Env) bool {
+	return s.matches(f, env, func(*Matcher) bool { return true })
+}
+
+// Concerns reports whether the silence can be about a message of an event: as Matches, but without the matchers of rule,
+// notifier and level.
+func (s *Silence) Concerns(f *Fields, env func() *condition.Env) bool {
+	return s.matches(f, env, func(m *Matcher) bool { return m.Field != "rule" && m.Field != "notifier" && m.Field != "level" })
+}
+
+// matches is Matches by the matchers that count.
+func (s *Silence) matches(f *Fields, env func() *condition.Env, counts func(*Matcher) bool) bool {
 	for i := range s.Matchers {
-		if !s.Matchers[i].matches(f) {
+		if m := &s.Matchers[i]; counts(m) && !m.matches(f) {
 			return false
 		}
 	}

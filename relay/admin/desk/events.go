@@ -32,6 +32,7 @@ type Event struct {
 	ReplayOf   string    `json:"replay_of,omitempty"` // the event that this one repeats
 	Kind       string    `json:"kind,omitempty"`      // what the relay has made, such as digest; empty if it was received
 	Subject    string    `json:"subject,omitempty"`   // what it is about
+	Entity     string    `json:"entity,omitempty"`    // the key of the run, defect … that it is about; not in lists
 	Outcome    string    `json:"outcome,omitempty"`   // matched, held, none, error or waiting
 	Matched    []string  `json:"matched,omitempty"`   // the rules that matched
 	Results    []Result  `json:"results,omitempty"`   // what these rules, and those that failed or wait, did; in lists
@@ -158,6 +159,7 @@ func (d *Desk) Event(ctx context.Context, id store.ID) (Event, error) {
 		return Event{}, failed("listing an event's deliveries", err)
 	}
 	e := eventOf(stored)
+	e.Entity = entityOf(&stored)
 	if e.State == stateWaiting {
 		e.Waiting = d.waitingEvent(ctx, &stored)
 	}
@@ -178,9 +180,7 @@ func (d *Desk) Event(ctx context.Context, id store.ID) (Event, error) {
 
 // digestsOf returns the events as which the digests were sent that messages about an event have joined.
 func (d *Desk) digestsOf(ctx context.Context, stored *store.StoredEvent) (sent map[string]string, err error) {
-	var decision struct{ Results []rules.Result }
-	_ = json.Unmarshal(stored.Decisions, &decision)
-	for _, r := range decision.Results {
+	for _, r := range resultsOf(stored.Decisions) {
 		for _, stage := range r.Flow {
 			if stage.Stage != "group" && stage.Stage != "active" || stage.Slot == "" {
 				continue
@@ -198,6 +198,13 @@ func (d *Desk) digestsOf(ctx context.Context, stored *store.StoredEvent) (sent m
 		}
 	}
 	return sent, nil
+}
+
+// resultsOf returns the results of a stored decision. One that cannot be read has none.
+func resultsOf(decisions []byte) []rules.Result {
+	var decision struct{ Results []rules.Result }
+	_ = json.Unmarshal(decisions, &decision)
+	return decision.Results
 }
 
 // findEvents returns a page of events, and the id behind which the next page begins, or zero.

@@ -44,7 +44,7 @@ type section struct {
 
 // readTemplates reads the pages, each with the layout and the parts of its own.
 func (f *Frame) readTemplates() error {
-	funcs := template.FuncMap{"pathEscape": url.PathEscape, "queryEscape": url.QueryEscape}
+	funcs := template.FuncMap{"pathEscape": url.PathEscape}
 	for name, fn := range f.o.Funcs {
 		funcs[name] = fn
 	}
