@@ -169,8 +169,8 @@ func (d *Desk) addRuns(ctx context.Context, x *Entity, ev *event.Event) error {
 	kept, err := d.o.Store.Get(ctx, memory.CasesKey(finished))
 	for _, past := range failures.ReadHistory(kept).Runs {
 		run := PastRun{ID: past.ID, Title: past.Title, FinishedAt: time.Unix(past.FinishedAt, 0).UTC(), Aborted: past.Aborted}
-		if past.Rate >= 0 {
-			run.PassRate = &past.Rate
+		if percent := past.Rate / 10; past.Rate >= 0 { // it is kept per mille
+			run.PassRate = &percent
 		}
 		x.Runs = append(x.Runs, run)
 	}
