@@ -35,12 +35,14 @@ import (
 //
 //	go test ./cmd/qase-relay -run '^$' -bench Bars -benchtime 1x
 func BenchmarkBars(b *testing.B) {
-	for b.Loop() {
-		accepting(b)
-		fullWay(b)
-		loneEvents(b)
+	for name, run := range map[string]func(*testing.B){"accept": accepting, "full": fullWay, "lone": loneEvents} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				run(b)
+			}
+			b.ReportMetric(0, "ns/op")
+		})
 	}
-	b.ReportMetric(0, "ns/op")
 }
 
 // accepting prints a row for each number of callers.
