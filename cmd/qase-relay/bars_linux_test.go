@@ -30,12 +30,13 @@ import (
 //   - full way: each message is sent to a receiver, and its outcome is recorded; beside it Alertmanager, which keeps
 //     nothing, if it is installed (Debian: prometheus-alertmanager).
 //   - lone: one event at a time; how many bytes are written for it, and how long it takes to its receiver.
+//   - idle: what a relay costs that nothing calls.
 //
 // Run it as
 //
 //	go test ./cmd/qase-relay -run '^$' -bench Bars -benchtime 1x
 func BenchmarkBars(b *testing.B) {
-	for name, run := range map[string]func(*testing.B){"accept": accepting, "full": fullWay, "lone": loneEvents} {
+	for name, run := range map[string]func(*testing.B){"accept": accepting, "full": fullWay, "lone": loneEvents, "idle": idle} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				run(b)
@@ -90,7 +91,7 @@ type server struct {
 	cmd     *exec.Cmd
 }
 
-func (s *server) start(b *testing.B, dir string, command ...string) {
+func (s *server) start(b testing.TB, dir string, command ...string) {
 	b.Helper()
 	s.dir, s.cmd = dir, exec.Command(command[0], command[1:]...)
 	s.cmd.Dir = dir
@@ -105,7 +106,7 @@ func (s *server) start(b *testing.B, dir string, command ...string) {
 }
 
 // serveBeside starts a relay with a rule, and one that never matches.
-func serveBeside(b *testing.B, receiver, when string) *server {
+func serveBeside(b testing.TB, receiver, when string) *server {
 	b.Helper()
 	dir := filepath.Dir(writeRules(b, `
 sources: [{name: qase, secrets: [s]}]
@@ -120,7 +121,7 @@ rules:
 }
 
 // times returns the processor time that the process has used.
-func (s *server) times(b *testing.B) (user, system time.Duration) {
+func (s *server) times(b testing.TB) (user, system time.Duration) {
 	b.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
 	if err != nil {
@@ -136,7 +137,7 @@ func (s *server) times(b *testing.B) (user, system time.Duration) {
 }
 
 // written returns how many bytes the process had written to files.
-func (s *server) written(b *testing.B) (n int) {
+func (s *server) written(b testing.TB) (n int) {
 	b.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", s.cmd.Process.Pid))
 	if err != nil {
@@ -161,7 +162,7 @@ func runCall(address string) []byte {
 }
 
 // measure posts so many events and returns what they cost.
-func measure(b *testing.B, s *server, callers, events int) figures {
+func measure(b testing.TB, s *server, callers, events int) figures {
 	b.Helper()
 	user, system := s.times(b)
 	client, start := ownTime(b), time.Now()
@@ -172,7 +173,7 @@ func measure(b *testing.B, s *server, callers, events int) figures {
 	return figures{float64(events) / took.Seconds(), each(userEnd - user), each(systemEnd - system), each(ownEnd - client)}
 }
 
-func ownTime(b *testing.B) time.Duration {
+func ownTime(b testing.TB) time.Duration {
 	b.Helper()
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
@@ -182,7 +183,7 @@ func ownTime(b *testing.B) time.Duration {
 }
 
 // post makes calls over kept connections and waits for each answer, which has to be one of success.
-func post(b *testing.B, address string, callers, events int, call func(address string) []byte) {
+func post(b testing.TB, address string, callers, events int, call func(address string) []byte) {
 	b.Helper()
 	var clients sync.WaitGroup
 	var left atomic.Int64
@@ -257,7 +258,7 @@ func receiving(b *testing.B) *counted {
 }
 
 // await waits until so many calls have come.
-func (a *counted) await(b *testing.B, n int) {
+func (a *counted) await(b testing.TB, n int) {
 	b.Helper()
 	for start := time.Now(); a.calls.Load() < int64(n); time.Sleep(100 * time.Microsecond) {
 		if time.Since(start) > 5*time.Minute {
@@ -291,7 +292,7 @@ func fullWay(b *testing.B) {
 	b.ReportMetric(rates[turns/2]/others[turns/2], "full-ratio")
 }
 
-func arriving(b *testing.B, s *server, to *counted, events int, call func(string) []byte) float64 {
+func arriving(b testing.TB, s *server, to *counted, events int, call func(string) []byte) float64 {
 	b.Helper()
 	user, system := s.times(b)
 	before, start := int(to.calls.Load()), time.Now()
@@ -364,4 +365,43 @@ func loneEvents(b *testing.B) {
 		pages[holding], pages[sending], took[len(took)/2], took[len(took)*99/100])
 	b.ReportMetric(took[len(took)/2], "lone-p50-ms")
 	b.ReportMetric(pages[sending], "lone-pages")
+}
+
+// idle prints the processor time and the memory of a relay that nothing calls.
+func idle(b *testing.B) {
+	const long = 20 * time.Second
+	s := serveBeside(b, "http://127.0.0.1:9/", `event_name == "run.completed" && payload.failed > 0`)
+	post(b, s.address, 8, 100, runCall)
+	time.Sleep(2 * time.Second) // until what these have left to do is done
+	user, system := s.times(b)
+	time.Sleep(long)
+	userEnd, systemEnd := s.times(b)
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, found := strings.CutPrefix(line, "VmRSS:"); found {
+			kib, _ := strconv.Atoi(strings.Fields(rest)[0])
+			b.ReportMetric(float64(kib)/1024, "idle-MiB")
+		}
+	}
+	b.ReportMetric(100*(userEnd+systemEnd-user-system).Seconds()/long.Seconds(), "idle-%-of-a-core")
+}
+
+// TestAnEventCostsLittle holds the processor time of an event against that of a handler that only reads, decodes and
+// answers. On a quiet machine it is about 5 times as much.
+func TestAnEventCostsLittle(t *testing.T) {
+	relay := serveBeside(t, "http://127.0.0.1:9/", `event_name == "run.completed" && payload.failed > 0`)
+	bare := &server{address: freeAddress(t)}
+	bare.start(t, t.TempDir(), "bare-handler", bare.address)
+	const most = 12
+	var times float64
+	for range 5 { // a machine that does much else makes some turns dearer
+		base, f := measure(t, bare, 64, 4_000), measure(t, relay, 64, 4_000)
+		if times = (f.user + f.system) / max(base.user+base.system, 1); times <= most {
+			return
+		}
+	}
+	t.Errorf("an event costs %.1f times as much as in a bare handler, want %d at most", times, most)
 }

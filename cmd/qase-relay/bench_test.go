@@ -81,7 +81,7 @@ func startBeside(b *testing.B, dir, address string, command ...string) {
 	})
 }
 
-func awaitPort(b *testing.B, address string) {
+func awaitPort(b testing.TB, address string) {
 	b.Helper()
 	for start := time.Now(); time.Since(start) < patience; time.Sleep(5 * time.Millisecond) {
 		if conn, err := net.Dial("tcp", address); err == nil {
