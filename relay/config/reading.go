@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"qaserelay/relay/watch"
 	"qaserelay/rules/diag"
 	"qaserelay/rules/yamldoc"
 )
@@ -134,19 +135,16 @@ func (r *reading) changed() bool {
 func (r *reading) dirs() map[string]bool {
 	dirs := map[string]bool{}
 	for name := range r.files {
-		dirs[filepath.Dir(name)] = true
-		if real, err := filepath.EvalSymlinks(name); err == nil {
-			dirs[filepath.Dir(real)] = true
-		}
+		maps.Copy(dirs, watch.DirsOf(name))
 	}
 	maps.Copy(dirs, r.watch)
 	return dirs
 }
 
-// has reports whether a file with the same base name was read.
-func (r *reading) has(name string) bool {
+// has reports whether a file with a base name was read.
+func (r *reading) has(base string) bool {
 	for file := range r.files {
-		if filepath.Base(file) == filepath.Base(name) {
+		if filepath.Base(file) == base {
 			return true
 		}
 	}

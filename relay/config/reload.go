@@ -5,21 +5,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
 	"reflect"
 	"sync"
 	"time"
 
-	"github.com/fsnotify/fsnotify"
-
+	"qaserelay/relay/watch"
 	"qaserelay/rules/diag"
-)
-
-const (
-	// settle is the time without changes after which files are read: editors and package managers write in steps.
-	settle = 200 * time.Millisecond
-	// pollInterval is the time between two comparisons of the files, for file systems without notifications.
-	pollInterval = 30 * time.Second
 )
 
 // ReloadOptions are what a Reloader works with. Patterns, Config and Apply are needed.
@@ -130,46 +121,23 @@ func safeLoad(patterns []string, o LoadOptions, read *reading) (cfg *Config, pro
 	return load(patterns, o, read)
 }
 
-// Watch reloads when a file that was read has changed, until ctx is done. It watches directories, so that it sees files
-// being replaced, as editors and Kubernetes do. A directory that cannot be watched is compared every 30 seconds.
-// reloaded is called after each reload, with its error.
+// Watch reloads when a file that was read has changed, until ctx is done. reloaded is called after each reload, with its
+// error.
 func (r *Reloader) Watch(ctx context.Context, reloaded func(error)) error {
-	watcher, err := fsnotify.NewWatcher()
-	if err != nil {
-		return fmt.Errorf("watching the rules files: %w", err)
-	}
-	defer watcher.Close()
-	poll, settled := time.NewTicker(pollInterval), time.NewTimer(settle)
-	defer poll.Stop()
-	defer settled.Stop()
-	watched := map[string]bool{}
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case ev := <-watcher.Events:
-			if r.concerns(ev) {
-				settled.Reset(settle)
-			}
-		case err := <-watcher.Errors:
-			r.o.Logger.Warn("watching the rules files failed", "error", err)
-		case <-poll.C:
-			r.reloadIfChanged(reloaded)
-		case <-settled.C:
-			r.follow(watcher, watched)
-			if r.reloadIfChanged(reloaded) {
-				settled.Reset(settle) // other directories may matter now
-			}
-		}
-	}
+	return watch.Files{Dirs: r.dirs, Has: r.has, Logger: r.o.Logger,
+		Look: func() bool { return r.reloadIfChanged(reloaded) }}.Run(ctx)
 }
 
-// concerns reports whether an event is about the rules files, and not about other files beside them, such as a
-// database.
-func (r *Reloader) concerns(ev fsnotify.Event) bool {
+func (r *Reloader) dirs() map[string]bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return !ev.Has(fsnotify.Write) && !ev.Has(fsnotify.Chmod) || r.read.has(ev.Name)
+	return r.read.dirs()
+}
+
+func (r *Reloader) has(base string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.read.has(base)
 }
 
 func (r *Reloader) reloadIfChanged(reloaded func(error)) bool {
@@ -182,24 +150,4 @@ func (r *Reloader) reloadIfChanged(reloaded func(error)) bool {
 	r.mu.Unlock()
 	reloaded(err)
 	return true
-}
-
-// follow makes the watcher watch the directories of the files read last, and no others.
-func (r *Reloader) follow(watcher *fsnotify.Watcher, watched map[string]bool) {
-	r.mu.Lock()
-	wanted := r.read.dirs()
-	r.mu.Unlock()
-	for dir := range watched {
-		if !wanted[dir] {
-			_ = watcher.Remove(dir) // it may be gone already
-		}
-	}
-	maps.DeleteFunc(watched, func(dir string, _ bool) bool { return !wanted[dir] })
-	for dir := range wanted {
-		if err := watcher.Add(dir); err != nil && !watched[dir] {
-			r.o.Logger.Warn("directory not watched", "dir", dir, "error", err,
-				"hint", "its files are compared every 30 seconds")
-		}
-		watched[dir] = true
-	}
 }
