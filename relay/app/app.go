@@ -82,6 +82,7 @@ type Relay struct {
 	engine   *relay.Engine
 	desk     *desk.Desk
 	refused  *refused.Book
+	guard    *access.Guard // of the admin address
 	jobs     *jobs.Register
 	reloader *config.Reloader
 	exports  *telemetry.Telemetry // nil if none are configured
@@ -228,6 +229,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	others.Go(func() { r.public.serve(fail) })
 	others.Go(func() { r.admin.serve(fail) })
 	others.Go(func() { r.watchRules(ctx) })
+	others.Go(func() { r.watchTokens(ctx) })
 	others.Go(func() { r.refused.Run(ctx) })
 	others.Go(func() { r.jobs.Run(ctx) })
 

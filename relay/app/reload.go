@@ -16,11 +16,28 @@ const (
 	byFile   = "file"
 )
 
-// reload loads the rules again, for the actor of a context, and adds that to the audit trail.
+// reload loads the rules and the file of tokens again, for the actor of a context, and adds that to the audit trail. Its
+// error is that of the rules; a file of tokens with an error keeps the tokens, and is logged.
 func (r *Relay) reload(ctx context.Context) error {
 	err := r.reloader.Reload()
 	r.noteReload(ctx, err)
+	if changed, err := r.guard.Reload(); changed {
+		r.noteTokens(ctx, err)
+	}
 	return err
+}
+
+// watchTokens reads the file of tokens again when it changes, until ctx is done.
+func (r *Relay) watchTokens(ctx context.Context) {
+	err := r.guard.Watch(ctx, func(err error) { r.noteTokens(unasked(ctx, byFile), err) })
+	if err != nil {
+		r.o.Logger.Warn("tokens file not watched", "error", err, "hint", "send SIGHUP to read it again")
+	}
+}
+
+// noteTokens adds that the file of tokens was read again to the audit trail.
+func (r *Relay) noteTokens(ctx context.Context, err error) {
+	r.desk.Note(ctx, desk.VerbReload, "tokens", "", err)
 }
 
 // noteReload adds a reload to the audit trail.

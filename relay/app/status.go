@@ -29,11 +29,11 @@ func (r *Relay) adminOptions(m *metrics.Metrics) (admin.Options, error) {
 		Resume: r.engine.Resume, Pause: r.engine.Pause, TestMessage: r.engine.TestMessage, FireNow: r.engine.FireNow, Drift: r.engine.Drift,
 		FilledFrom: r.engine.FilledFrom, Refused: r.refused.List, Silences: r.engine.Silences(),
 		Config: r.engine.Config, Logger: r.o.Logger})
-	guard := access.New(r.accessOptions())
+	r.guard = access.New(r.accessOptions())
 	asker := why.New(r.desk, r.store)
 	r.backtests = trial.NewBacktests(trial.BacktestOptions{Config: r.engine.Config, Store: r.store, Work: r.o.WorkOnHistory})
 	tries := trial.New(trial.Options{Config: r.engine.Config, Store: r.store, Work: r.o.Work})
-	pages, err := console.New(console.Options{Desk: r.desk, Why: asker, Trial: tries, Access: guard, URLs: r.o.AdminURLs, Logger: r.o.Logger,
+	pages, err := console.New(console.Options{Desk: r.desk, Why: asker, Trial: tries, Access: r.guard, URLs: r.o.AdminURLs, Logger: r.o.Logger,
 		Stopping: r.stopping})
 	return admin.Options{
 		Desk:  r.desk,
@@ -44,7 +44,7 @@ func (r *Relay) adminOptions(m *metrics.Metrics) (admin.Options, error) {
 		Reload:  r.reload,
 		Listen:  r.o.AdminListen,
 		URLs:    r.o.AdminURLs,
-		Access:  guard,
+		Access:  r.guard,
 		Console: pages,
 		Logger:  r.o.Logger,
 	}, err
@@ -70,7 +70,7 @@ func (r *Relay) jobOptions() jobs.Options {
 // accessOptions are those of the command line, with the sessions in the store.
 func (r *Relay) accessOptions() access.Options {
 	o := r.o.Access
-	o.Sessions = r.store
+	o.Sessions, o.Logger = r.store, r.o.Logger
 	o.Secure = r.admin.scheme == "https" || len(r.o.AdminURLs) > 0
 	for _, text := range r.o.AdminURLs {
 		o.Secure = o.Secure && (r.admin.scheme == "https" || strings.HasPrefix(text, "https:"))

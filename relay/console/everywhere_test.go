@@ -114,10 +114,17 @@ func TestStylesAndScriptsAreSmall(t *testing.T) {
 	if len(sizes) < 3 {
 		t.Errorf("pages load only %v", sizes)
 	}
+	scripts := 0
 	for name, size := range sizes {
+		if strings.HasSuffix(name, ".js") {
+			scripts += size
+		}
 		if size == 0 || size > 24<<10 {
 			t.Errorf("%s has %d bytes", name, size)
 		}
+	}
+	if t.Logf("the scripts have %d bytes", scripts); scripts > 24<<10 {
+		t.Errorf("the scripts have %d bytes, more than 24 KiB", scripts)
 	}
 	var paints []float64
 	for range 5 {

@@ -3,7 +3,6 @@ package addresses
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -28,7 +27,8 @@ func (f *signInFlags) add(set *pflag.FlagSet) {
 	flags.Secret{Name: "admin-token", Usage: "bearer `TOKEN` of the admin address, and the token with which one signs " +
 		"in to the console; required unless the address is loopback"}.Add(set, &f.token)
 	set.StringVar(&f.tokensFile, "admin-tokens-file", "",
-		"`FILE` with the tokens of people: a name, a role (read or operate) and a token on each line")
+		"`FILE` with the tokens of people: a name, a role (read or operate) and a token on each line; it is read again when "+
+			"it changes")
 	set.StringVar(&f.header, "admin-user-header", "",
 		"`HEADER` by which a proxy in front of the admin address names the user, such as X-Forwarded-User")
 	set.StringSliceVar(&f.proxies, "admin-trusted-proxies", nil, "networks (`CIDR`) of the proxies that may send it")
@@ -39,14 +39,10 @@ func (f *signInFlags) add(set *pflag.FlagSet) {
 func (f *signInFlags) apply(o *access.Options) (err error) {
 	o.Token, o.Header = f.token, f.header
 	if f.tokensFile != "" {
-		if o.Tokens, err = readTokens(f.tokensFile); err != nil {
+		o.TokensFile = f.tokensFile
+		if o.Tokens, err = access.ReadTokens(f.tokensFile, f.token); err != nil {
 			return terminal.Hint(fmt.Errorf("--admin-tokens-file: %s: %w", f.tokensFile, err),
 				"a line is NAME ROLE TOKEN, with the role read or operate")
-		}
-	}
-	for _, t := range o.Tokens {
-		if t.Secret == o.Token {
-			return fmt.Errorf("--admin-tokens-file: %q has the token of --admin-token; give each a token of its own", t.Name)
 		}
 	}
 	if f.header != "" && !httpguts.ValidHeaderFieldName(f.header) {
@@ -68,13 +64,4 @@ func (f *signInFlags) apply(o *access.Options) (err error) {
 		return terminal.Hint(err, "use --admin-user-header, --admin-trusted-proxies and --admin-user-role together")
 	}
 	return nil
-}
-
-func readTokens(name string) ([]access.Token, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, errors.Unwrap(err)
-	}
-	defer file.Close()
-	return access.ParseTokens(file)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -42,6 +43,8 @@ type Actor struct {
 	Role Role
 	How  string // token, header, local or cli
 	Peer string // the address of the socket's peer, without its port
+	// Ends is when the session ends, unless it is used; zero without a session.
+	Ends time.Time
 }
 
 // MayOperate reports whether the actor may change something.

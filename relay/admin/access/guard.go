@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"qaserelay/relay/store"
@@ -23,6 +25,8 @@ type Options struct {
 	// Token is the one token of the relay, with the role operate, and Tokens are those of people.
 	Token  string
 	Tokens []Token
+	// TokensFile is the file from which Tokens were read, which is read again when it changes; empty for none.
+	TokensFile string
 	// Header is the header by which a proxy names a person, who has HeaderRole; it counts if the peer is one of Proxies.
 	Header     string
 	Proxies    []netip.Prefix
@@ -33,6 +37,8 @@ type Options struct {
 	Secure bool
 	// Now is the time; nil means that of the machine.
 	Now func() time.Time
+	// Logger gets what is wrong with the file of tokens; nil logs nothing.
+	Logger *slog.Logger
 }
 
 // HasToken reports whether there is a token.
@@ -54,7 +60,8 @@ func (o Options) Check() error {
 // Guard lets clients in. Its methods may be called from many goroutines.
 type Guard struct {
 	o       Options
-	book    tokenBook
+	book    atomic.Pointer[tokenBook] // replaced as a whole
+	file    tokensFile
 	guessed *guessers
 	signIns *signIns
 }
@@ -67,11 +74,22 @@ func New(o Options) *Guard {
 	if o.HeaderRole == "" {
 		o.HeaderRole = Read
 	}
-	tokens := o.Tokens
-	if o.Token != "" {
-		tokens = append([]Token{{Role: Operate, Secret: o.Token}}, tokens...)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Guard{o: o, book: newTokenBook(tokens), guessed: newGuessers(), signIns: newSignIns()}
+	g := &Guard{o: o, guessed: newGuessers(), signIns: newSignIns()}
+	g.file.sum = sumOf(o.Tokens)
+	g.setTokens(o.Tokens)
+	return g
+}
+
+// setTokens lets people in with these tokens, and with no others but the one of the relay. The sessions that began with
+// a token that is gone have ended.
+func (g *Guard) setTokens(tokens []Token) {
+	if g.o.Token != "" {
+		tokens = append([]Token{{Role: Operate, Secret: g.o.Token}}, tokens...)
+	}
+	g.book.Store(newTokenBook(tokens))
 }
 
 // Why a client is not let in. Any other error is one of the sessions' store.
@@ -93,7 +111,7 @@ func (e *LimitError) Error() string {
 }
 
 // SignsIn reports whether clients have to sign in.
-func (g *Guard) SignsIn() bool { return len(g.book.tokens) > 0 }
+func (g *Guard) SignsIn() bool { return len(g.book.Load().tokens) > 0 }
 
 // AsksName reports whether a person who signs in gives a name, because there is a token without one.
 func (g *Guard) AsksName() bool { return g.o.Token != "" }
@@ -157,7 +175,7 @@ func (g *Guard) bearer(r *http.Request) (Actor, error) {
 		return Actor{}, &LimitError{Wait: 5 * time.Second}
 	}
 	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	t, ok := g.book.find(strings.TrimSpace(secret))
+	t, ok := g.book.Load().find(strings.TrimSpace(secret))
 	if !ok || !strings.EqualFold(scheme, "Bearer") {
 		client.Allow()
 		return Actor{}, ErrUnknown

@@ -42,18 +42,29 @@ func (s *session) end() time.Time {
 	return last
 }
 
+// Left returns how long the session of a person lasts if it is not used: at least a second, or zero without a session.
+func (g *Guard) Left(a Actor) time.Duration {
+	if a.Ends.IsZero() {
+		return 0
+	}
+	return max(time.Second, a.Ends.Sub(g.o.Now()))
+}
+
 func sessionKey(secret string) string {
 	hash := sha256.Sum256([]byte(secret))
 	return "session/" + hex.EncodeToString(hash[:])
 }
 
-// cookieName differs from that of a relay with other tokens, since all ports of a host share their cookies.
-func (g *Guard) cookieName() string { return "qr-" + g.book.mark() }
+// cookiePrefix begins the names of cookies. What follows differs between relays with other tokens, since all ports of a
+// host share their cookies. It counts for nothing else: a cookie stays good when a token is added.
+const cookiePrefix = "qr-"
+
+func (g *Guard) cookieName() string { return cookiePrefix + g.book.Load().mark() }
 
 // cookie returns the cookie of a session. It has no path: the browser takes the folder of the sign-in page, which is
 // right under each prefix that a proxy may add.
-func (g *Guard) cookie(secret string) *http.Cookie {
-	return &http.Cookie{Name: g.cookieName(), Value: secret, HttpOnly: true, Secure: g.o.Secure,
+func (g *Guard) cookie(name, secret string) *http.Cookie {
+	return &http.Cookie{Name: name, Value: secret, HttpOnly: true, Secure: g.o.Secure,
 		SameSite: http.SameSiteStrictMode}
 }
 
@@ -62,7 +73,7 @@ func (g *Guard) cookie(secret string) *http.Cookie {
 func (g *Guard) SignIn(r *http.Request, token, name string) (Actor, *http.Cookie, error) {
 	var found Token
 	ok, wait := g.signIns.try(r.RemoteAddr, g.o.Now(), func() (ok bool) {
-		found, ok = g.book.find(strings.TrimSpace(token))
+		found, ok = g.book.Load().find(strings.TrimSpace(token))
 		return ok
 	})
 	switch {
@@ -82,7 +93,8 @@ func (g *Guard) SignIn(r *http.Request, token, name string) (Actor, *http.Cookie
 	if _, err := g.keep(r.Context(), sessionKey(text), nil, &s); err != nil {
 		return Actor{}, nil, err
 	}
-	return a, g.cookie(text), nil
+	a.Ends = s.end()
+	return a, g.cookie(g.cookieName(), text), nil
 }
 
 // keep writes a session, unless another request changed it meanwhile.
@@ -94,48 +106,63 @@ func (g *Guard) keep(ctx context.Context, key string, old []byte, s *session) (b
 	return g.o.Sessions.Swap(ctx, key, old, store.Change{Key: key, Value: value, Expires: s.end()})
 }
 
-// SignOut ends the session of a request, and returns a cookie that replaces its own.
-func (g *Guard) SignOut(r *http.Request) (*http.Cookie, error) {
-	gone := g.cookie("")
-	gone.MaxAge = -1
-	for _, secret := range g.secrets(r) {
-		for {
-			old, err := g.o.Sessions.Get(r.Context(), sessionKey(secret))
-			if err != nil {
-				return nil, err
-			}
-			if old == nil {
-				break
-			}
-			done, err := g.o.Sessions.Swap(r.Context(), sessionKey(secret), old, store.Change{Key: sessionKey(secret)})
-			if err != nil {
-				return nil, err
-			}
-			if done {
-				break
-			}
+// SignOut ends the sessions of a request, and returns cookies that replace its own.
+func (g *Guard) SignOut(r *http.Request) (gone []*http.Cookie, err error) {
+	for _, c := range g.cookies(r) {
+		ended, err := g.endSession(r.Context(), sessionKey(c.Value))
+		if err != nil {
+			return nil, err
+		}
+		if ended || c.Name == g.cookieName() {
+			empty := g.cookie(c.Name, "")
+			empty.MaxAge = -1
+			gone = append(gone, empty)
 		}
 	}
 	return gone, nil
 }
 
-// secrets returns the cookies of a request that may be a session's. There may be several, of several paths.
-func (g *Guard) secrets(r *http.Request) (all []string) {
+// endSession deletes a session, and reports whether there was one.
+func (g *Guard) endSession(ctx context.Context, key string) (ended bool, err error) {
+	for {
+		old, err := g.o.Sessions.Get(ctx, key)
+		if old == nil || err != nil {
+			return ended, err
+		}
+		if ended, err = g.o.Sessions.Swap(ctx, key, old, store.Change{Key: key}); ended || err != nil {
+			return ended, err
+		}
+	}
+}
+
+// maxCookies bounds the cookies of a request that are looked up.
+const maxCookies = 8
+
+// cookies returns the cookies of a request that may be a session's, those of this relay's tokens first. There may be
+// several: of several paths, of relays on other ports, and of the time before a token was added.
+func (g *Guard) cookies(r *http.Request) (all []*http.Cookie) {
 	if g.o.Sessions == nil || !g.SignsIn() {
 		return nil
 	}
-	for _, c := range r.CookiesNamed(g.cookieName()) {
-		if len(c.Value) == base64.RawURLEncoding.EncodedLen(sessionBytes) && len(all) < 4 {
-			all = append(all, c.Value)
+	own := g.cookieName()
+	var others []*http.Cookie
+	for _, c := range r.Cookies() {
+		switch {
+		case len(c.Value) != base64.RawURLEncoding.EncodedLen(sessionBytes):
+		case c.Name == own:
+			all = append(all, c)
+		case len(c.Name) == len(own) && strings.HasPrefix(c.Name, cookiePrefix):
+			others = append(others, c)
 		}
 	}
-	return all
+	all = append(all, others...)
+	return all[:min(len(all), maxCookies)]
 }
 
 // fromSession returns the person of a session.
 func (g *Guard) fromSession(r *http.Request) (Actor, error) {
-	for _, secret := range g.secrets(r) {
-		a, err := g.useSession(r, sessionKey(secret))
+	for _, c := range g.cookies(r) {
+		a, err := g.useSession(r, sessionKey(c.Value))
 		if !errors.Is(err, ErrUnknown) {
 			return a, err
 		}
@@ -153,7 +180,7 @@ func (g *Guard) useSession(r *http.Request, key string) (Actor, error) {
 	if value == nil || json.Unmarshal(value, &s) != nil {
 		return Actor{}, ErrUnknown
 	}
-	t, known := g.book.byHash(s.Token)
+	t, known := g.book.Load().byHash(s.Token)
 	now := g.o.Now()
 	if !known || !now.Before(s.end()) {
 		return Actor{}, ErrUnknown
@@ -163,5 +190,7 @@ func (g *Guard) useSession(r *http.Request, key string) (Actor, error) {
 		s.Seen = now
 		_, _ = g.keep(r.Context(), key, old, &s) // the next request tries again
 	}
-	return t.actor(r, s.Name), nil
+	a := t.actor(r, s.Name)
+	a.Ends = s.end()
+	return a, nil
 }

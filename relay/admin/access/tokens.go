@@ -95,8 +95,8 @@ type tokenBook struct {
 	hashes [][sha256.Size]byte
 }
 
-func newTokenBook(tokens []Token) tokenBook {
-	b := tokenBook{tokens: tokens}
+func newTokenBook(tokens []Token) *tokenBook {
+	b := &tokenBook{tokens: tokens}
 	for _, t := range tokens {
 		b.hashes = append(b.hashes, sha256.Sum256([]byte(t.Secret)))
 	}
@@ -124,7 +124,8 @@ func (b *tokenBook) byHash(hash string) (t Token, ok bool) {
 	return b.tokens[i], true
 }
 
-// mark returns six hexadecimal digits that differ from those of other tokens. Of one token they are those of its hash.
+// mark returns six hexadecimal digits, which differ from those of most other tokens. Of one token they are those of its
+// hash.
 func (b *tokenBook) mark() string {
 	if len(b.hashes) == 1 {
 		return hex.EncodeToString(b.hashes[0][:3])

@@ -139,6 +139,9 @@ func (p *page) Asset(name string) (string, error) {
 // MayOperate reports whether buttons that change something are shown.
 func (p *page) MayOperate() bool { return p.Who.MayOperate() }
 
+// Left returns how many seconds the session lasts if it is not used; zero is without end.
+func (p *page) Left() int { return int(p.frame.o.Access.Left(p.Who).Seconds()) }
+
 // At returns a moment in the zone of the page, for the template time.
 func (p *page) At(t time.Time) Moment { return NewMoment(t, p.now, p.Look.Zone) }
 

@@ -127,6 +127,8 @@ func (f *Frame) signOut(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		f.o.Audit(access.With(r.Context(), actor), "logout", nil)
 	}
-	http.SetCookie(w, gone)
+	for _, c := range gone {
+		http.SetCookie(w, c)
+	}
 	seeOther(w, "./login")
 }

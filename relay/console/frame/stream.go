@@ -50,10 +50,13 @@ func (f *Frame) stream(w http.ResponseWriter, r *http.Request, show Page) {
 	}
 	actor, l := access.From(r.Context()), lookOf(r)
 	f.live.Serve(w, r, live.Stream{
-		Key:     strings.Join([]string{pathOf(plain), l.Choice, actor.Name, string(actor.Role)}, "\x00"),
-		Hash:    hash,
-		Render:  func(ctx context.Context) (string, error) { return f.content(plain.WithContext(ctx), show) },
-		Allowed: func() bool { _, err := f.o.Access.Person(r); return !errors.Is(err, access.ErrUnknown) },
+		Key:    strings.Join([]string{pathOf(plain), l.Choice, actor.Name, string(actor.Role)}, "\x00"),
+		Hash:   hash,
+		Render: func(ctx context.Context) (string, error) { return f.content(plain.WithContext(ctx), show) },
+		Allowed: func() (int, bool) {
+			a, err := f.o.Access.Person(r)
+			return int(f.o.Access.Left(a).Seconds()), !errors.Is(err, access.ErrUnknown)
+		},
 		Trouble: func(err error) string { return f.problem(err).Data.(*Problem).Text },
 	})
 }

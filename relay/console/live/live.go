@@ -49,8 +49,8 @@ type Stream struct {
 	Hash string
 	// Render makes the content of the page.
 	Render func(ctx context.Context) (string, error)
-	// Allowed reports whether the reader may still read it.
-	Allowed func() bool
+	// Allowed reports whether the reader may still read it, and how many seconds that lasts; zero is without end.
+	Allowed func() (left int, ok bool)
 	// Trouble is what a reader sees of an error of Render.
 	Trouble func(err error) string
 }
@@ -99,11 +99,12 @@ func (h *Hub) serve(ctx context.Context, out *output, shared *rendering, s Strea
 		}
 		if time.Since(checked) >= keepAlive {
 			checked = time.Now()
-			if !s.Allowed() {
+			left, ok := s.Allowed()
+			if !ok {
 				out.send("ended", struct{}{})
 				return
 			}
-			out.send("alive", struct{}{})
+			out.send("alive", aliveData{left})
 		}
 		select {
 		case <-ctx.Done():

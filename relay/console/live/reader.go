@@ -31,6 +31,10 @@ type (
 	mainData struct {
 		HTML string `json:"html"`
 	}
+	// aliveData says how many seconds the reader's session lasts if it is not used; zero is without end.
+	aliveData struct {
+		Left int `json:"left,omitempty"`
+	}
 	textData struct {
 		Text string `json:"text"`
 	}

@@ -8,6 +8,11 @@
   const policy = window.trustedTypes?.createPolicy("console", { createHTML: (text) => text });
   const parse = (text) => new DOMParser().parseFromString(policy ? policy.createHTML(text) : text, "text/html");
 
+  const byId = (id) => document.getElementById(id);
+  const all = (css) => [...document.querySelectorAll(css)];
+  const element = (name, fields = {}) => Object.assign(document.createElement(name), fields);
+  const button = (className, textContent, onclick) => element("button", { className, textContent, onclick });
+
   // --- Pages in place ---
   const parts = ["top", "bands", "main", "foot"];
   const options = {
@@ -29,7 +34,7 @@
     page.dataset.scheme = next.documentElement.dataset.scheme;
     // What is being typed stays. Idiomorph takes any focused element for that, also the whole <main>.
     options.ignoreActiveValue = Boolean(document.activeElement?.matches("input, select, textarea"));
-    for (const id of parts) Idiomorph.morph(document.getElementById(id), next.getElementById(id), options);
+    for (const id of parts) Idiomorph.morph(byId(id), next.getElementById(id), options);
     ready();
     return true;
   }
@@ -37,7 +42,7 @@
   async function go(url, { push = true, body = null } = {}) {
     loading?.abort();
     const mine = (loading = new AbortController());
-    const main = document.getElementById("main");
+    const main = byId("main");
     main.setAttribute("aria-busy", "true");
     try {
       const answer = await fetch(url, {
@@ -48,14 +53,14 @@
       if (answer.status === 401 && body) return void askToken(() => go(url, { push, body }));
       const text = await answer.text();
       const target = answer.url + (new URL(url, location.href).hash || "");
-      document.querySelectorAll("[popover]:popover-open").forEach((p) => p.hidePopover());
+      all("[popover]:popover-open").forEach((p) => p.hidePopover());
       if (push && target !== location.href) history.pushState(null, "", target);
       if (!show(text)) return void location.reload();
-      if (push) { scrollTo(0, 0); document.getElementById("main").focus({ preventScroll: true }); }
+      if (push) { scrollTo(0, 0); byId("main").focus({ preventScroll: true }); }
     } catch (problem) {
       if (problem.name !== "AbortError") say("The relay does not answer: " + problem.message);
     } finally {
-      if (loading === mine) { loading = null; document.getElementById("main").removeAttribute("aria-busy"); }
+      if (loading === mine) { loading = null; byId("main").removeAttribute("aria-busy"); }
     }
   }
 
@@ -65,11 +70,11 @@
     const form = element("form", { method: "dialog" });
     const token = element("input", { type: "password", autocomplete: "current-password", required: true });
     token.setAttribute("aria-label", "Token");
-    form.append(token, " ", element("button", { className: "main", textContent: "Sign in" }));
+    form.append(token, " ", button("main", "Sign in"));
     form.addEventListener("submit", async (e) => {
       e.preventDefault();
       const answer = await fetch(document.body.dataset.root + "login",
-        { method: "POST", body: new URLSearchParams({ token: token.value }), headers: { Accept: "text/html" } });
+        { method: "POST", body: new URLSearchParams({ token: token.value, name: document.querySelector(".who span")?.textContent }), headers: { Accept: "text/html" } });
       if (!answer.ok) return say(answer.status === 429 ? "Too many wrong tokens. Wait a minute." : "This token is wrong.");
       box.close();
       then();
@@ -78,9 +83,26 @@
     box.showModal();
   }
 
+  // --- The end of the session: two minutes before, a dialog asks ---
+  let ends = Infinity;
+  const arm = (left) => (ends = left ? Date.now() + left * 1000 : Infinity);
+
+  // stay uses the session, and leaves the page as it is. One that is as old as it may get needs the token again.
+  async function stay() {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    const left = parse(await answer.text()).getElementById("left")?.dataset.left;
+    left > 120 ? arm(left) : askToken(stay);
+  }
+
+  function warn() {
+    const box = dialog("You are signed out at " + new Date(ends).toLocaleTimeString());
+    ends = Infinity;
+    box.append(button("main", "Stay signed in", () => { box.close(); stay(); }));
+    box.showModal();
+  }
+
   // --- Live: the stream of the page sends what differs from what it shows ---
   let source = null, lost = "", polls = 0, patience = 0, told = 0;
-  const byId = (id) => document.getElementById(id);
   const pausedKey = () => "paused " + location.pathname.replace(/[^/]*$/, "") + byId("main").dataset.live?.split("?")[0];
   const paused = () => localStorage.getItem(pausedKey()) === "yes";
   // What a person fills in or ticks stays as it is.
@@ -91,14 +113,13 @@
     const bar = byId("live"), main = byId("main");
     if (!main.dataset.live) return bar.replaceChildren();
     bar.classList.toggle("on", text === "live");
-    const pause = element("button", { className: "quiet", textContent: paused() ? "resume" : "pause" });
-    pause.dataset.key = ".";
-    pause.addEventListener("click", () => {
+    const pause = button("quiet", paused() ? "resume" : "pause", () => {
       localStorage.setItem(pausedKey(), paused() ? "no" : "yes");
       paused() ? connect() : reload();
     });
-    const count = element("button", { className: "newer", textContent: newer + " newer – show", hidden: !newer });
-    count.addEventListener("click", reload);
+    pause.dataset.key = ".";
+    const count = button("newer", newer + " newer – show", reload);
+    count.hidden = !newer;
     if (newer && Date.now() - told > 1e4) { told = Date.now(); say(newer + " newer"); }
     bar.replaceChildren(element("span", { textContent: paused() ? "paused" : text }), pause, count);
   }
@@ -130,6 +151,7 @@
     on("hello", () => { clearTimeout(patience); lost = ""; chip("live"); });
     on("trouble", (d) => chip(d.text));
     on("ended", () => { disconnect(); chip("signed out"); });
+    on("alive", (d) => arm(d.left));
     on("main", (d) => Idiomorph.morph(main, [...parse(d.html).body.childNodes], { ...keep, morphStyle: "innerHTML" }));
     on("part", (d) => replace(d));
     on("row", (d) => replace(d, "<table><tbody>" + d.html));
@@ -154,11 +176,11 @@
 
   addEventListener("visibilitychange", () => (document.hidden ? disconnect() : source || connect()));
   addEventListener("pageshow", (e) => e.persisted && connect());
-  document.addEventListener("console:page", connect);
 
   // Ages such as "4 s ago" go on without the relay.
   setInterval(() => {
-    for (const t of document.querySelectorAll("time[data-ago]")) {
+    if (Date.now() > ends - 12e4) warn();
+    for (const t of all("time[data-ago]")) {
       const s = (Date.now() - Date.parse(t.dateTime)) / 1000, a = Math.abs(s);
       const [n, unit] = a < 100 ? [a, "s"] : a < 6000 ? [a / 60, "min"] : a < 36e4 ? [a / 3600, "h"] : [a / 86400, "d"];
       const text = (n < 10 ? +n.toFixed(1) : n.toFixed(0)) + " " + unit;
@@ -195,11 +217,12 @@
 
   document.addEventListener("change", (e) => {
     if (e.target.matches("[data-submit]")) e.target.form.requestSubmit();
+    if (e.target.matches("[data-ticks]")) for (const tick of ticks()) tick.checked = e.target.checked;
   });
 
   // --- Copy ---
   async function copyFrom(button) {
-    const from = document.getElementById(button.dataset.copy);
+    const from = byId(button.dataset.copy);
     try {
       await navigator.clipboard.writeText(from ? from.textContent : button.dataset.copy);
       say("Copied");
@@ -227,12 +250,13 @@
   let before = "", beforeAt = 0;
   const off = () => localStorage.getItem("keys") === "off";
   const editing = (node) => node.closest?.("input, select, textarea, [contenteditable], dialog");
-  const links = () => [...document.querySelectorAll("tr[data-row] a[data-open]")];
+  const ticks = () => all("tr[data-row] .tick input");
+  const links = () => all("tr[data-row] a[data-open]");
 
   function move(step) {
-    const all = links();
-    const at = all.findIndex((a) => a.closest("tr").contains(document.activeElement));
-    const next = all[at < 0 ? (step > 0 ? 0 : all.length - 1) : at + step];
+    const rows = links();
+    const at = rows.findIndex((a) => a.closest("tr").contains(document.activeElement));
+    const next = rows[at < 0 ? (step > 0 ? 0 : rows.length - 1) : at + step];
     next?.focus();
   }
 
@@ -245,6 +269,8 @@
     beforeAt = now;
     if (e.key === "Escape" && document.querySelector(":popover-open")) return;
     if (keys === "j" || keys === "k") { e.preventDefault(); return move(keys === "j" ? 1 : -1); }
+    const tick = keys === " " && document.activeElement.closest("tr")?.querySelector(".tick input");
+    if (tick) { e.preventDefault(); return tick.click(); }
     if (keys === "o") {
       const link = document.activeElement?.closest("tr[data-row]")?.querySelector("a[data-open]");
       return void (link && window.open(link.href, "_blank", "noopener"));
@@ -252,7 +278,7 @@
     const target = document.querySelector(`[data-key="${CSS.escape(keys)}"]`);
     if (!target) return;
     e.preventDefault();
-    if (target.matches("input, select, textarea")) { target.focus(); target.select?.(); } else target.click();
+    if (target.matches("input:not([type=checkbox]), select, textarea")) { target.focus(); target.select?.(); } else target.click();
   });
 
   function help() {
@@ -264,7 +290,8 @@
       list.append(dt, element("dd", { textContent: what }));
     };
     if (links().length) { add("j k", "next and previous row"); add("Enter o", "open the row, here or in a new tab"); }
-    for (const node of document.querySelectorAll("[data-key]")) {
+    if (ticks().length) add("Space", "tick the row");
+    for (const node of all("[data-key]")) {
       const label = node.getAttribute("aria-label") || node.title || node.textContent.trim() || node.placeholder;
       add(node.dataset.key, label);
     }
@@ -279,22 +306,18 @@
   function dialog(title) {
     const box = element("dialog");
     const head = element("div", { className: "head" });
-    const close = element("button", { className: "quiet", textContent: "Close" });
-    close.addEventListener("click", () => box.close());
     const heading = element("h2", { textContent: title, id: "dialog-title" });
     box.setAttribute("aria-labelledby", "dialog-title");
-    head.append(heading, close);
+    head.append(heading, button("quiet", "Close", () => box.close()));
     box.append(head);
     box.addEventListener("close", () => box.remove());
     document.body.append(box);
     return box;
   }
 
-  const element = (name, fields = {}) => Object.assign(document.createElement(name), fields);
-
   let quiet = 0;
   function say(text) {
-    let toast = document.getElementById("toast");
+    let toast = byId("toast");
     if (!toast) {
       toast = element("div", { id: "toast" });
       toast.setAttribute("role", "status");
@@ -311,16 +334,16 @@
     const choice = document.querySelector("select[name=zone]");
     if (choice && zone?.includes("/") && ![...choice.options].some((o) => o.value === zone))
       choice.append(element("option", { value: zone, textContent: zone + " (yours)" }));
-    document.dispatchEvent(new CustomEvent("console:page"));
+    arm(byId("left")?.dataset.left);
+    connect();
   }
 
   // The address of the icon is relative, and is read again whenever that of the page changes.
-  for (const link of document.querySelectorAll("link[href]")) link.href = link.href;
+  for (const link of all("link[href]")) link.href = link.href;
   if (new URLSearchParams(location.search).has("again")) {
     const clean = new URL(location.href);
     clean.searchParams.delete("again");
     history.replaceState(null, "", clean);
   }
-  window.relayConsole = { show, go, say, parse };
   ready();
 })();
