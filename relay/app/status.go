@@ -27,7 +27,8 @@ func (r *Relay) adminOptions(m *metrics.Metrics) (admin.Options, error) {
 	r.desk = desk.New(desk.Options{Store: r.store, Jobs: r.jobs, Status: r.status, Retry: r.engine.Retry,
 		Cancel: r.engine.Cancel, Rerender: r.engine.Rerender, Replay: r.engine.Replay,
 		Resume: r.engine.Resume, Pause: r.engine.Pause, TestMessage: r.engine.TestMessage, FireNow: r.engine.FireNow, Drift: r.engine.Drift,
-		FilledFrom: r.engine.FilledFrom, Refused: r.refused.List, Silences: r.engine.Silences(),
+		FilledFrom: r.engine.FilledFrom, Refused: r.refused.List,
+		Problems: func() diag.Problems { return r.reloader.Status().Problems.Errors() }, Silences: r.engine.Silences(),
 		Config: r.engine.Config, Logger: r.o.Logger})
 	r.guard = access.New(r.accessOptions())
 	asker := why.New(r.desk, r.store)
@@ -83,8 +84,8 @@ func (r *Relay) status() desk.Status {
 	last, cfg, states := r.reloader.Status(), r.engine.Config(), r.engine.NotifierStates()
 	st := desk.Status{Version: r.o.Version, DryRun: r.o.DryRun, LoadedAt: last.LoadedAt, States: map[string]string{},
 		Timezone: cfg.Settings.Location.String(), HasZone: cfg.Settings.HasZone}
-	if last.Problems.Err() != nil {
-		st.LoadError = onlyErrors(last.Problems).Error()
+	if errs := last.Problems.Errors(); len(errs) > 0 {
+		st.LoadError = errs.Error()
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Notifiers)) {
 		configured := cfg.Notifiers[name]
@@ -100,8 +101,4 @@ func (r *Relay) status() desk.Status {
 		st.Notifiers = append(st.Notifiers, n)
 	}
 	return st
-}
-
-func onlyErrors(problems diag.Problems) diag.Problems {
-	return slices.DeleteFunc(slices.Clone(problems), func(p diag.Problem) bool { return p.Severity != diag.Error })
 }

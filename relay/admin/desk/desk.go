@@ -21,6 +21,7 @@ import (
 	"qaserelay/relay/ingest/refused"
 	"qaserelay/relay/silences"
 	"qaserelay/relay/store"
+	"qaserelay/rules/diag"
 )
 
 // MaxPage is the length of the longest page of a list.
@@ -29,7 +30,7 @@ const MaxPage = 500
 // maxSiblings bounds the deliveries of one event that are read.
 const maxSiblings = 1000
 
-// Options are the parts of a relay that a desk works with. All but Logger, FilledFrom and Refused are
+// Options are the parts of a relay that a desk works with. All but Logger, FilledFrom, Refused and Problems are
 // needed.
 type Options struct {
 	Store store.Store
@@ -59,6 +60,8 @@ type Options struct {
 	FilledFrom func() time.Time
 	// Refused lists the webhook calls that were refused; nil is none.
 	Refused func(ctx context.Context) ([]refused.Group, error)
+	// Problems lists the errors of the last load of the rules, if it failed; nil is none.
+	Problems func() diag.Problems
 	// Silences are the silences of the relay.
 	Silences *silences.Register
 	// Jobs retries and cancels many deliveries in the background.

@@ -8,6 +8,7 @@ import (
 	"qaserelay/relay/admin/desk/rulebook"
 	"qaserelay/relay/store"
 	"qaserelay/rules"
+	"qaserelay/rules/diag"
 )
 
 // RulesInUse lists the current rules in their order, each with how often it matched.
@@ -49,6 +50,23 @@ func (d *Desk) Sources() (names []string) {
 	return names
 }
 
+// Problem is an error of the rules files that did not load.
+type Problem struct {
+	diag.Problem
+	Line []string // the line of the file up to the fault, and from it on, with secrets masked; nil if it cannot be shown
+}
+
+// LoadProblems lists the errors of the last load, if it failed.
+func (d *Desk) LoadProblems() (all []Problem) {
+	if d.o.Problems == nil {
+		return nil
+	}
+	for _, p := range d.o.Problems() {
+		all = append(all, Problem{p, rulebook.MaskedLine(p)})
+	}
+	return all
+}
+
 const day = 24 * time.Hour
 
 // uses counts what rules did in the last week, by name: one rule, or all.
@@ -73,6 +91,9 @@ func (d *Desk) uses(ctx context.Context, name string) (map[string]*rulebook.Use,
 		case outcome.IsMatch():
 			if use.Week += n; t.At.After(now.Add(-day - time.Hour)) {
 				use.Day += n
+			}
+			if i := rulebook.UseSteps - 1 - int(now.Sub(t.At)/(6*time.Hour)); i >= 0 && i < rulebook.UseSteps {
+				use.Steps[i] += n
 			}
 			if outcome != rules.Matched {
 				use.Held += n

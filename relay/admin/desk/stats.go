@@ -17,6 +17,7 @@ import (
 type StatsQuery struct {
 	Of    string        // one of StatsKinds
 	By    string        // what is counted apart; empty is the first of what the kind has
+	Name  string        // counts only this project, rule, notifier or source, by which the kind is counted first; empty is all
 	Since time.Time     // zero is 24 hours ago
 	Until time.Time     // zero is now
 	Step  time.Duration // of a chart; zero fits the time
@@ -94,7 +95,7 @@ func (d *Desk) Stats(ctx context.Context, q StatsQuery) (Stats, error) {
 		return Stats{}, err
 	}
 	minute := c.minute && q.Step%time.Hour != 0
-	list, err := d.o.Store.Tallies(ctx, store.TallyFilter{Kind: c.tally, Minute: minute, From: s.Since, Until: s.Until})
+	list, err := d.o.Store.Tallies(ctx, store.TallyFilter{Kind: c.tally, A: q.Name, Minute: minute, From: s.Since, Until: s.Until})
 	if err != nil {
 		return Stats{}, failed("reading what was counted", err)
 	}

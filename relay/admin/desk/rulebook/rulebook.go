@@ -37,7 +37,12 @@ type Use struct {
 	Errors    int        `json:"errors_7d"`    // events on which its condition failed
 	LastEvent string     `json:"last_event_id,omitempty"`
 	LastAt    *time.Time `json:"last_match_at,omitempty"`
+	// Steps are the matches of the last 7 days in steps of 6 hours, the oldest first.
+	Steps [UseSteps]int `json:"-"`
 }
+
+// UseSteps is the number of steps in which matches are counted.
+const UseSteps = 28
 
 // Target is an entry of notify. Its options are as they are written, with secrets masked.
 type Target struct {
