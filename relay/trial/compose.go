@@ -43,6 +43,7 @@ type composed struct {
 	first   int               // the first line of a draft of one rule, or 0
 	shifts  []int             // how far each of its lines was moved to the right
 	removed int               // how many lines it replaces
+	spread  *written.Unfolded // the file, if its rules stand in brackets; else nil
 	problem *diag.Problem     // a draft that cannot be put in
 }
 
@@ -84,10 +85,9 @@ func (c *composed) putRule(d Draft) {
 	if c.renamed = nil; d.Replaces != "" && d.Replaces != name {
 		c.renamed = map[string]string{name: d.Replaces}
 	}
-	at, found := written.Read(c.files).Spot(cmp.Or(d.Replaces, name))
-	i := slices.IndexFunc(c.files, func(f yamldoc.File) bool { return f.Name == at.File })
+	at, found, i := c.spot(cmp.Or(d.Replaces, name))
 	if i < 0 || !at.Alone {
-		c.refuse(draftName, fmt.Sprintf("the rules of %s are not a list with dashes, so that one cannot be replaced", at.File),
+		c.refuse(draftName, fmt.Sprintf("the rules of %s cannot be taken apart, so that one could be replaced", at.File),
 			"draft the whole file")
 		return
 	}
@@ -109,6 +109,21 @@ func (c *composed) putRule(d Draft) {
 	if after := topOf(c.files[i].Data); after != nil && !slices.Equal(before, after) {
 		c.refuse(draftName, "a draft of one rule cannot change other parts of the file", "draft the whole file")
 	}
+}
+
+// spot returns where a rule stands, and the number of its file. Rules that stand in brackets get dashes.
+func (c *composed) spot(rule string) (at written.Spot, found bool, i int) {
+	files := written.Read(c.files)
+	at, found = files.Spot(rule)
+	i = slices.IndexFunc(c.files, func(f yamldoc.File) bool { return f.Name == at.File })
+	if i < 0 || at.Alone {
+		return at, found, i
+	}
+	if spread, ok := files.Unfold(at.File); ok {
+		c.files[i].Data, c.spread = spread.Data, &spread
+		at, found = written.Read(c.files).Spot(rule)
+	}
+	return at, found, i
 }
 
 // topOf returns the keys at the top of a file, or nil for one that is not readable.
@@ -213,12 +228,15 @@ func indentOf(line string) int { return len(line) - len(strings.TrimLeft(line, "
 // position returns a place of the file with the draft as one of the draft, or of the current file.
 func (c *composed) position(line, col int) (placed, column int, inDraft bool) {
 	switch i := line - c.first; {
-	case i < 0:
-		return line, col, false
-	case i < len(c.shifts):
+	case i >= len(c.shifts):
+		line += c.removed - len(c.shifts)
+	case i >= 0:
 		return i + 1, max(1, col-c.shifts[i]), true
 	}
-	return line - len(c.shifts) + c.removed, col, false
+	if c.spread != nil {
+		line = c.spread.Line(line)
+	}
+	return line, col, false
 }
 
 // place returns a problem as it stands in the draft, or in the current files. inDraft reports whether it is in the draft.

@@ -339,3 +339,43 @@ func TestATestOfAnEventPasses(t *testing.T) {
 		}
 	}
 }
+
+func TestARuleInBracketsIsDraftedAlone(t *testing.T) {
+	head, list, _ := strings.Cut(rulesFile, "rules:\n")
+	if list == "" {
+		t.Fatal("no rules")
+	}
+	w := newWorld(t, head+`rules: [{name: failed-run, when: 'event_name == "run.completed" and payload.failed > 0', notify: [qa]},
+  {name: posted, when: 'event_name == "run.completed"',
+   notify: [{notifier: ops, headers: {X-Key: planted-header-1}}]}, {name: last, when: 'event_name == "run.aborted"', notify: [qa]}]
+templates: {line: x}
+`)
+	for _, tt := range []struct{ name, rule, want string }{
+		{"as it is written", "{name: posted, when: 'event_name == \"run.completed\"', notify: [{notifier: ops, headers: {X-Key: <secret>}}]}",
+			"[]"},
+		{"with a dash", "- name: posted\n  when: event_name == \"run.completed\"\n  title: Other\n  notify: [ops]", `["changed posted ops"]`},
+		{"a new one", "{name: more, when: 'event_name == \"run.completed\"', notify: [qa]}", `["gained more qa"]`},
+		{"another name", "{name: failed-runs, when: 'payload.failed > 99', notify: [qa]}", `["lost failed-run qa"]`},
+	} {
+		replaces := ""
+		if tt.name == "another name" {
+			replaces = `, "replaces": "failed-run"`
+		}
+		r := w.try(`{"event": {"name": "run.completed", "set": {"payload.failed": 3}}, "rule": ` + value.JSONText(tt.rule) + replaces + `}`)
+		changes := []string{}
+		for _, c := range r.Changes {
+			changes = append(changes, c.Kind+" "+c.Rule+" "+c.Notifier)
+		}
+		if got := value.JSONText(changes); got != tt.want || !r.Check.OK {
+			t.Errorf("%s: got %s, want %s, %v", tt.name, got, tt.want, r.Check.Problems)
+		}
+	}
+	r := w.try(`{"event": "run.completed", "rule": "{name: posted,\n when: 'event_name == \"run.completd\"', notify: [opps]}"}`)
+	var places []string
+	for _, p := range r.Check.Problems {
+		places = append(places, p.Place()+" "+p.Source)
+	}
+	if want := []string{"draft:2:23  when: 'event_name == \"run.completd\"', notify: [opps]}", "draft:2:49  when: 'event_name == \"run.completd\"', notify: [opps]}"}; !slices.Equal(places, want) {
+		t.Errorf("got %q, want %q", places, want)
+	}
+}
