@@ -381,9 +381,14 @@ func idle(b *testing.B) {
 		b.Fatal(err)
 	}
 	for line := range strings.Lines(string(text)) {
-		if rest, found := strings.CutPrefix(line, "VmRSS:"); found {
-			kib, _ := strconv.Atoi(strings.Fields(rest)[0])
-			b.ReportMetric(float64(kib)/1024, "idle-MiB")
+		name, rest, _ := strings.Cut(line, ":")
+		if kib, err := strconv.Atoi(strings.Trim(rest, " \tkB\n")); err == nil {
+			switch name {
+			case "RssAnon": // without the pages of the program's file
+				b.ReportMetric(float64(kib)/1024, "idle-own-MiB")
+			case "VmRSS":
+				b.ReportMetric(float64(kib)/1024, "idle-MiB")
+			}
 		}
 	}
 	b.ReportMetric(100*(userEnd+systemEnd-user-system).Seconds()/long.Seconds(), "idle-%-of-a-core")

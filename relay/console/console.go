@@ -49,7 +49,7 @@ type Console struct {
 //go:embed templates/*.html
 var templates embed.FS
 
-// New returns the handler of the console. It fails if a template cannot be read.
+// New returns the handler of the console.
 func New(o Options) (http.Handler, error) {
 	c := &Console{o: o}
 	pages, err := fs.Sub(templates, "templates")

@@ -76,13 +76,13 @@ type Section struct {
 type Frame struct {
 	o      Options
 	router *mux.Router
-	pages  map[string]*template.Template
+	pages  map[string]func() (*template.Template, error)
 	assets map[string]*asset // by name
 	served map[string]*asset // by the name with the hash
 	live   live.Hub
 }
 
-// New returns a frame with sign-in and assets. It fails if a template cannot be read.
+// New returns a frame with sign-in and assets.
 func New(o Options) (*Frame, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -91,7 +91,7 @@ func New(o Options) (*Frame, error) {
 		o.Audit = func(context.Context, string, error) {}
 	}
 	f := &Frame{o: o, live: live.Hub{Stopping: o.Stopping}, router: mux.NewRouter().SkipClean(true).UseEncodedPath()}
-	if err := errors.Join(f.readTemplates(), f.readAssets()); err != nil {
+	if err := errors.Join(f.findTemplates(), f.readAssets()); err != nil {
 		return nil, err
 	}
 	f.router.NotFoundHandler = http.HandlerFunc(f.notFound)
@@ -276,15 +276,13 @@ func acceptsHTML(r *http.Request) bool { return strings.Contains(r.Header.Get("A
 
 // render writes a page.
 func (f *Frame) render(w http.ResponseWriter, r *http.Request, v *View) {
-	t := f.pages[v.Template]
 	var b bytes.Buffer
-	if t == nil {
-		f.o.Logger.Error("console page failed", "error", "no template "+v.Template)
-	} else if err := f.newPage(r, v).write(&b, t); err != nil {
-		f.o.Logger.Error("console page failed", "error", err)
-		t = nil
+	t, err := f.template(v.Template)
+	if err == nil {
+		err = f.newPage(r, v).write(&b, t)
 	}
-	if t == nil {
+	if err != nil {
+		f.o.Logger.Error("console page failed", "error", err)
 		http.Error(w, "the page could not be made, the log says why", http.StatusInternalServerError)
 		return
 	}

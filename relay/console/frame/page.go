@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"qaserelay/relay/admin/access"
@@ -42,53 +43,52 @@ type section struct {
 	Current bool
 }
 
-// readTemplates reads the pages, each with the layout and the parts of its own.
-func (f *Frame) readTemplates() error {
-	funcs := template.FuncMap{"pathEscape": url.PathEscape}
-	for name, fn := range f.o.Funcs {
-		funcs[name] = fn
-	}
-	base, err := template.New("").Funcs(funcs).ParseFS(own, "templates/layout.html", "templates/parts.html")
-	if err != nil {
-		return fmt.Errorf("reading the layout: %w", err)
-	}
-	f.pages = map[string]*template.Template{}
+// findTemplates finds the pages. Each is read when it is first asked for: most relays show few, and all of them take
+// some megabytes.
+func (f *Frame) findTemplates() error {
+	f.pages = map[string]func() (*template.Template, error){}
 	ownPages, err := fs.Sub(own, "templates")
 	if err != nil {
-		return fmt.Errorf("reading the templates: %w", err)
+		return fmt.Errorf("finding the templates: %w", err)
 	}
 	for _, from := range []fs.FS{ownPages, f.o.Templates} {
-		if err := f.readPages(base, from); err != nil {
-			return err
+		files, err := fs.Glob(from, "*.html")
+		if err != nil {
+			return fmt.Errorf("finding the templates: %w", err)
+		}
+		for _, file := range files {
+			name := strings.TrimSuffix(file, ".html")
+			if name != "layout" && name != "parts" && !strings.HasPrefix(name, "_") {
+				f.pages[name] = sync.OnceValues(func() (*template.Template, error) { return f.read(from, file) })
+			}
 		}
 	}
 	return nil
 }
 
-// readPages reads the pages of a folder. A file whose name begins with an underscore has parts for all of them.
-func (f *Frame) readPages(base *template.Template, from fs.FS) error {
-	files, err := fs.Glob(from, "*.html")
+// read reads a page with the layout, and with the parts that its folder has for all pages: the files whose names begin
+// with an underscore.
+func (f *Frame) read(from fs.FS, file string) (*template.Template, error) {
+	t, err := template.New("").Funcs(template.FuncMap{"pathEscape": url.PathEscape}).Funcs(f.o.Funcs).
+		ParseFS(own, "templates/layout.html", "templates/parts.html")
+	if shared, _ := fs.Glob(from, "_*.html"); err == nil && len(shared) > 0 {
+		t, err = t.ParseFS(from, shared...)
+	}
+	if err == nil {
+		t, err = t.ParseFS(from, file)
+	}
 	if err != nil {
-		return fmt.Errorf("reading the templates: %w", err)
+		return nil, fmt.Errorf("reading the template %s: %w", file, err)
 	}
-	for _, file := range files {
-		name := strings.TrimSuffix(file, ".html")
-		if name == "layout" || name == "parts" || strings.HasPrefix(name, "_") {
-			continue
-		}
-		t, err := base.Clone()
-		if err == nil {
-			t, err = t.ParseFS(from, file)
-		}
-		if shared, _ := fs.Glob(from, "_*.html"); err == nil && len(shared) > 0 {
-			t, err = t.ParseFS(from, shared...)
-		}
-		if err != nil {
-			return fmt.Errorf("reading the template of the page %s: %w", name, err)
-		}
-		f.pages[name] = t
+	return t, nil
+}
+
+// template returns the template of a page.
+func (f *Frame) template(name string) (*template.Template, error) {
+	if read := f.pages[name]; read != nil {
+		return read()
 	}
-	return nil
+	return nil, fmt.Errorf("no template %s", name)
 }
 
 func (f *Frame) newPage(r *http.Request, v *View) *page {

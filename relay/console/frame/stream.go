@@ -67,5 +67,9 @@ func (f *Frame) content(r *http.Request, show Page) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return f.newPage(r, v).content(f.pages[v.Template])
+	t, err := f.template(v.Template)
+	if err != nil {
+		return "", err
+	}
+	return f.newPage(r, v).content(t)
 }
