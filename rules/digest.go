@@ -287,13 +287,13 @@ func (d *digestWriter) message() message.Message {
 	m.SetVariables(d.view.context().Vars)
 	own := false
 	if m.Title, own = d.write("title", title); !own || m.Title == "" {
-		m.Title = d.byDefault("title", (*defaults.DigestWriter).WriteTitle)
+		m.Title = d.byDefault().WriteTitle()
 	}
 	if !d.settings.NoEmoji && !(own && message.HasSign(m.Title)) {
 		m.Sign = message.Sign(m.Level)
 	}
 	if m.Body, own = d.write("body", body); !own {
-		m.Body = d.byDefault("body", (*defaults.DigestWriter).WriteBody)
+		m.Body = d.byDefault().WriteBody()
 	}
 	m.Title, m.Body = strings.TrimSpace(value.OneLine(m.Title)), strings.TrimSpace(m.Body)
 	return m
@@ -329,9 +329,9 @@ func (d *digestWriter) write(part string, t *template.Template) (text string, ok
 	return text, true
 }
 
-// byDefault returns a part of the default digest. It notes a failure.
-func (d *digestWriter) byDefault(part string, write func(*defaults.DigestWriter) (string, error)) string {
-	w := &defaults.DigestWriter{Digest: &d.defaults.Digest, Rule: d.ruleName(), Project: d.slot.Project, Count: d.slot.Count,
+// byDefault returns the writer of the default digest.
+func (d *digestWriter) byDefault() *defaults.DigestWriter {
+	w := &defaults.DigestWriter{Rule: d.ruleName(), Project: d.slot.Project, Count: d.slot.Count,
 		Opened: d.slot.OpenedAt(), Now: d.state.Now, Location: d.settings.Location, NoEmoji: d.settings.NoEmoji,
 		Room: d.roomFor(d.slot.Notifier)}
 	for _, m := range d.members {
@@ -341,11 +341,7 @@ func (d *digestWriter) byDefault(part string, write func(*defaults.DigestWriter)
 		}
 		w.Members = append(w.Members, line)
 	}
-	text, err := write(w)
-	if err != nil {
-		d.notes = append(d.notes, fmt.Sprintf("%s: the default digest failed: %v", part, err))
-	}
-	return text
+	return w
 }
 
 // roomFor returns the room for the default digest.

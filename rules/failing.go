@@ -2,7 +2,6 @@ package rules
 
 import (
 	"maps"
-	"strings"
 	"time"
 
 	"qaserelay/rules/defaults"
@@ -10,7 +9,6 @@ import (
 	"qaserelay/rules/failures"
 	"qaserelay/rules/memory"
 	"qaserelay/rules/message"
-	"qaserelay/rules/template"
 	"qaserelay/rules/value"
 )
 
@@ -26,7 +24,6 @@ type failing struct {
 type shownTests struct {
 	vars    map[string]any // the variable failures
 	message *message.Failures
-	summary failures.Summary
 }
 
 // addFailures makes the report about the tests that failed in a run, by its facts and the history of its series, and stores
@@ -103,22 +100,36 @@ func (v *view) showFailures(r *Rule) *shownTests {
 	return shown
 }
 
-// makeShown makes the failing tests as rules with these settings show them.
-func (v *view) makeShown(how failures.Shown) *shownTests {
-	report, payload := v.failing.report, v.event.Payload
+// results returns what the default message says of the tests of the run.
+func (f *failing) results(payload map[string]any) (r defaults.Results) {
+	if !f.report.IsAsked() {
+		return r
+	}
+	said := f.summary(payload)
+	return defaults.Results{Failed: f.report.Total, Muted: f.report.Muted, Headline: said.Headline, First: said.Failed,
+		Rest: said.Rest}
+}
+
+// summary returns the first line about the tests of the run.
+func (f *failing) summary(payload map[string]any) failures.Summary {
 	skipped := payload["skipped"]
 	if skipped == nil {
 		skipped = payload["skiped"]
 	}
+	return f.report.Summary(failures.Counts{Blocked: event.Int(payload["blocked"]), Skipped: event.Int(skipped)})
+}
+
+// makeShown makes the failing tests as rules with these settings show them.
+func (v *view) makeShown(how failures.Shown) *shownTests {
+	report := v.failing.report
 	vars := maps.Clone(v.failing.vars)
 	if how.NoReasons {
 		report = report.WithoutReasons()
 		vars, _ = report.Vars()
 	}
-	m := &shownTests{vars: vars, message: report.Message(how.Most),
-		summary: report.Summary(failures.Counts{Blocked: event.Int(payload["blocked"]), Skipped: event.Int(skipped)})}
+	m, said := &shownTests{vars: vars, message: report.Message(how.Most)}, v.failing.summary(v.event.Payload)
 	list := failures.ListVars(m.message)
-	list["headline"], list["failed"], list["rest"] = m.summary.Headline, m.summary.Failed, m.summary.Rest
+	list["headline"], list["failed"], list["rest"] = said.Headline, said.Failed, said.Rest
 	m.vars["shown"] = list
 	return m
 }
@@ -130,25 +141,10 @@ func (s *Set) addTests(m *message.Message, shown *shownTests, v *view) {
 	}
 	tests := *shown.message
 	if tests.Markdown == "" {
-		vars := map[string]any{"failures": shown.vars}
-		text, _ := s.defaults.Failures.Render(template.Context{Vars: vars, Now: v.now})
-		tests.Markdown = strings.TrimSpace(text)
+		tests.Markdown = defaults.WriteFailures(shown.vars, v.now)
 		shown.message = &tests
 	}
 	m.Failures = &tests
-}
-
-// defaultOf returns the default message for the event of a view.
-func (s *Set) defaultOf(v *view) *defaults.Message {
-	if v.failing.report.IsAsked() {
-		if own := s.defaults.Messages[v.event.Name+defaults.WithResults]; own != nil {
-			return own
-		}
-	}
-	if own := s.defaults.Messages[v.event.Name]; own != nil {
-		return own
-	}
-	return s.defaults.Messages["*"]
 }
 
 // forget removes a case that was deleted from the histories of its project, or a defect that is not open any more.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"qaserelay/rules/defaults"
@@ -310,11 +309,7 @@ func (s *Set) listAlone(r *Rule, v *view, m *message.Message) map[string]any {
 
 // titleByDefault returns the title of the default message for the event of a view.
 func (s *Set) titleByDefault(v *view) string {
-	text, err := v.defaults.Render(v.context(), s.defaultOf(v).Title)
-	if text = strings.TrimSpace(value.OneLine(text)); err != nil || text == "" {
-		return value.OneLine(v.event.Name)
-	}
-	return text
+	return cmp.Or(s.defaultOf(v).Title(), value.OneLine(v.event.Name))
 }
 
 func mapOrEmpty(m map[string]any) map[string]any {

@@ -13,15 +13,18 @@ import (
 // render renders the message of r. A part that fails is replaced by the default and noted.
 func (s *Set) render(r *Rule, v *view) (message.Message, []string) {
 	shown, fallback := v.showFailures(r), s.defaultOf(v)
-	w := &messageWriter{view: v, renderer: template.NewRenderer(v.context())}
+	w := &messageWriter{renderer: template.NewRenderer(v.context())}
 	defer w.renderer.Close()
 	m := message.Message{Rule: r.Name, Level: r.Level, URL: v.url}
-	w.setLevel(&m, fallback)
+	s.setLevel(&m, v)
 	alone := s.listAlone(r, v, &m)
 	if r.Level == "" || v.event.Type() == "run" {
-		m.Label, _ = w.write("label", nil, fallback.Label)
+		m.Label = fallback.Label(m.Level)
 	}
-	title, ownTitle := w.write("title", r.Title, fallback.Title)
+	title, ownTitle := w.write("title", r.Title)
+	if !ownTitle {
+		title = fallback.Title()
+	}
 	if v.late != nil {
 		if label := v.late.Label(); label != "" {
 			m.Label = label
@@ -44,81 +47,56 @@ func (s *Set) render(r *Rule, v *view) (message.Message, []string) {
 	if alone != nil && !r.Title.ReadsMembers() {
 		alone["title"] = m.Title
 	}
-	body, ownBody := w.write("body", r.Body, fallback.Body)
+	body, ownBody := w.write("body", r.Body)
 	if m.Body = strings.TrimSpace(body); !ownBody {
-		m.Fields = w.fields(fallback.Fields)
-		s.addTests(&m, shown, v)
-		if ownTitle {
-			m.Body = w.lead(fallback.Lead, m.Body)
-		}
-		m.Body = defaults.JoinParagraphs(m.Body, defaults.Suppressed(v.suppressed, v.suppressedSince, v.now, s.settings.Location))
+		s.writeBody(&m, v, shown, ownTitle)
 	}
 	return m, w.notes
 }
 
+// writeBody gives a message the default body, with its fields and the tests that failed. ownTitle is set if the rule has
+// written the title.
+func (s *Set) writeBody(m *message.Message, v *view, shown *shownTests, ownTitle bool) {
+	fallback := s.defaultOf(v)
+	m.Body, m.Fields = fallback.Body()
+	s.addTests(m, shown, v)
+	if ownTitle {
+		m.Body = defaults.JoinParagraphs(fallback.Lead(), m.Body)
+	}
+	m.Body = defaults.JoinParagraphs(m.Body, defaults.Suppressed(v.suppressed, v.suppressedSince, v.now, s.settings.Location))
+}
+
 // setLevel gives a message without a level the default one, and sets the variables of the message.
-func (w *messageWriter) setLevel(m *message.Message, fallback *defaults.Message) {
-	vars := w.view.context().Vars
-	m.SetVariables(vars) // of each rule: the map is shared by all of them
-	if m.Level == "" && w.view.late != nil {
-		m.Level = w.view.late.Level()
+func (s *Set) setLevel(m *message.Message, v *view) {
+	if m.Level == "" && v.late != nil {
+		m.Level = v.late.Level()
 	}
 	if m.Level == "" {
-		m.Level, _ = w.write("level", nil, fallback.Level)
+		m.Level = s.defaultOf(v).Level()
 	}
 	if !message.IsLevel(m.Level) {
 		m.Level = message.Info
 	}
-	m.SetVariables(vars)
+	m.SetVariables(v.context().Vars) // of each rule: the map is shared by all of them
 }
 
-// messageWriter renders templates, each with a default.
+// messageWriter renders the templates of a rule.
 type messageWriter struct {
-	view     *view
-	renderer *template.Renderer // of the texts of the rule
+	renderer *template.Renderer
 	notes    []string
 }
 
-// write renders own, or fallback if own is nil or fails.
-func (w *messageWriter) write(part string, own, fallback *template.Template) (text string, isOwn bool) {
-	if own != nil {
-		text, err := w.renderer.Render(own)
-		if err == nil {
-			return text, true
-		}
+// write renders a text of the rule, and reports whether it has one that can be rendered.
+func (w *messageWriter) write(part string, own *template.Template) (text string, isOwn bool) {
+	if own == nil {
+		return "", false
+	}
+	text, err := w.renderer.Render(own)
+	if err != nil {
 		w.notes = append(w.notes,
 			fmt.Sprintf("%s: the template failed, so the default message was used: %v", part, err))
 	}
-	text, err := w.view.defaults.Render(w.view.context(), fallback)
-	w.noteDefault(part, err)
-	return text, false
-}
-
-// noteDefault notes that a part of the default message failed.
-func (w *messageWriter) noteDefault(part string, err error) {
-	if err != nil {
-		w.notes = append(w.notes, fmt.Sprintf("%s: the default message failed: %v", part, err))
-	}
-}
-
-// lead puts the lead of the default message before its body.
-func (w *messageWriter) lead(lead *template.Template, body string) string {
-	text, err := w.view.defaults.Render(w.view.context(), lead)
-	w.noteDefault("lead", err)
-	return defaults.JoinParagraphs(strings.TrimSpace(text), body)
-}
-
-// fields renders the fields whose value is not empty.
-func (w *messageWriter) fields(all []defaults.Field) []message.Field {
-	fields := make([]message.Field, 0, len(all))
-	for _, f := range all {
-		text, err := w.view.defaults.Render(w.view.context(), f.Value)
-		w.noteDefault(f.Name, err)
-		if value := defaults.Line(text); value != "" {
-			fields = append(fields, message.Field{Name: f.Name, Value: value})
-		}
-	}
-	return fields
+	return text, err == nil
 }
 
 // setMessage sets the variables of options and bodies of notifiers to the message.

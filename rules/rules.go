@@ -14,7 +14,6 @@ import (
 	"sync/atomic"
 
 	"qaserelay/rules/condition"
-	"qaserelay/rules/defaults"
 	"qaserelay/rules/event"
 	"qaserelay/rules/failures"
 	"qaserelay/rules/flow"
@@ -28,7 +27,6 @@ import (
 
 // Set is a compiled set of rules. It never changes, and many goroutines may use it. The zero value has no rules.
 type Set struct {
-	defaults     defaults.Texts
 	rules        []*Rule
 	index        index.Index
 	settings     Settings
@@ -135,7 +133,6 @@ func NewSet(o Options, rules []*Rule) *Set {
 		}
 	}
 	s.index.Build(indexed)
-	s.defaults = defaults.Compile(o.Settings.Location, o.People)
 	return s
 }
 

@@ -24,6 +24,24 @@ func BenchmarkDecide(b *testing.B) {
 	}
 }
 
+// BenchmarkDecideOne decides the end of a run, as Qase sends it, with rules of which one matches and has the default
+// message. The others are for other events and for other projects.
+func BenchmarkDecideOne(b *testing.B) {
+	for _, n := range []int{10, 1000, 10_000} {
+		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
+			benchDecide(b, n, func(i int) string {
+				switch {
+				case i == n/2:
+					return `event_name == "run.completed" and payload.failed > 0`
+				case i%2 == 0:
+					return fmt.Sprintf(`event_name == "case.n%d" and payload.failed > 0`, i)
+				}
+				return fmt.Sprintf(`event_name == "run.completed" and project_code == "P%d"`, i)
+			})
+		})
+	}
+}
+
 // BenchmarkDecideIndexed decides an event with rules of which a tenth is for it, with and without the index by name.
 func BenchmarkDecideIndexed(b *testing.B) {
 	for _, n := range []int{10, 1000, 10_000} {

@@ -85,8 +85,8 @@ func (s *Set) silenceFields(v *view) silence.Fields {
 
 // levelOf returns the level of the message of a rule, without rendering the rest of it.
 func (s *Set) levelOf(r *Rule, v *view) string {
-	w, m := &messageWriter{view: v}, message.Message{Rule: r.Name, Level: r.Level, URL: v.url}
-	w.setLevel(&m, s.defaultOf(v))
+	m := message.Message{Rule: r.Name, Level: r.Level, URL: v.url}
+	s.setLevel(&m, v)
 	return m.Level
 }
 

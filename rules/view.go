@@ -20,7 +20,7 @@ type view struct {
 	env       *condition.Env
 	maps      *variableMaps
 	templates template.Context // made by context
-	defaults  defaults.Rendered
+	texts     *defaults.Texts  // made by defaultOf
 	now       time.Time
 	entityKey string
 	series    string
@@ -32,6 +32,7 @@ type view struct {
 	suppressedSince time.Time
 	late            *defaults.Late // the message is about a wait, or nil
 	failing         failing
+	entity          *memory.Entity // with this event
 	known           *memory.Entity // what is stored of the entity with this event, or nil
 }
 
@@ -49,6 +50,23 @@ func (v *view) context() template.Context {
 		v.templates = template.Context{Vars: vars, Now: v.now, Budget: v.env.Budget}
 	}
 	return v.templates
+}
+
+// defaultOf returns the default message for the event of a view.
+func (s *Set) defaultOf(v *view) *defaults.Texts {
+	if v.texts == nil {
+		v.texts = defaults.Write(s.facts(v), v.failing.report.IsAsked())
+	}
+	return v.texts
+}
+
+// facts returns what the default message says of the event of a view.
+func (s *Set) facts(v *view) *defaults.Facts {
+	actor, _ := v.vars["actor"].(map[string]any)
+	name, _ := actor["name"].(string)
+	previous, _ := v.vars["previous"].(map[string]any)
+	return &defaults.Facts{Event: v.event, Entity: v.entity, Title: v.subject(), Actor: name, Previous: previous,
+		Results: v.failing.results(v.event.Payload), People: s.people, Location: s.settings.Location}
 }
 
 // subject returns the title of the entity, which is never empty.
@@ -99,7 +117,7 @@ func (s *Set) view(ev *event.Event, st State) *view {
 	entity := s.entity(e, v, st, actor)
 	v.url, _ = entity["url"].(string)
 	v.series = memory.SeriesKey(ev, entity)
-	v.vars["entity"], v.vars["actor"] = entity, actor
+	v.entity, v.vars["entity"], v.vars["actor"] = e, entity, actor
 	s.addPrevious(v, st, entity)
 	s.noteResult(v, st)
 	return v

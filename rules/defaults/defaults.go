@@ -1,130 +1,167 @@
-// Package defaults holds the default messages: the texts of rules without a level, title or body of their own, and of digests.
+// Package defaults writes the default messages: those of rules without a level, title or body of their own, and of digests.
+//
+// Most events carry little more than an id, and any field may be missing or of another type than documented, so no text
+// leaves a gap: no empty brackets, no separator with nothing behind it. Titles are one line of plain text. Bodies and
+// fields are Markdown, in which values of the event are escaped. The link into Qase is not part of a message: each channel
+// shows it, as it does the fields, in its own way.
 package defaults
 
 import (
-	"bytes"
-	_ "embed"
-	"fmt"
+	"strings"
 	"sync"
 	"time"
 
-	"gopkg.in/yaml.v3"
-
+	"qaserelay/rules/event"
+	"qaserelay/rules/memory"
+	"qaserelay/rules/message"
 	"qaserelay/rules/people"
-	"qaserelay/rules/template"
+	"qaserelay/rules/template/funcs"
+	"qaserelay/rules/value"
 )
 
-//go:embed defaults.yaml
-var defaultsYAML []byte
-
-// Message holds the templates for rules without a level, title or body.
-type Message struct {
-	Level, Label, Title, Lead, Body *template.Template
-	Fields                          []Field // belong to the body
+// writer writes the default message about the events of one name.
+type writer struct {
+	level, label string
+	writeLevel   func(*Facts) string                 // in place of level, if it follows from the event
+	writeLabel   func(f *Facts, level string) string // in place of label
+	writeTitle   func(*Facts) string
+	writeLead    func(*Facts) string // nil for none
+	writeBody    func(*Facts) string // nil for none
+	ofBody       []field
 }
 
-// Field is one field of the default body.
-type Field struct {
-	Name  string
-	Value *template.Template
+// field is a named value below the body. It is left out if its value, which is Markdown, is empty.
+type field struct {
+	name  string
+	value func(*Facts) string
 }
 
-// Texts are the compiled templates of defaults.yaml.
-type Texts struct {
-	Messages map[string]*Message // by event name; "*" is for every other event
-	Digest   Digest
-	Failures *template.Template // the list of the tests that failed in a run
+// Facts are what the default messages say of an event.
+type Facts struct {
+	Event    *event.Event
+	Entity   *memory.Entity // with the fields of the event
+	Title    string         // of the entity; not empty
+	Actor    string         // the name of the person who acted; not empty
+	Previous map[string]any // the run before, or nil
+	Results  Results
+	People   *people.Directory
+	Location *time.Location // of times
 }
 
-// WithResults ends the name of the message about an event of which Qase has said which tests failed.
-const WithResults = " with results"
+// Results are what Qase has said of the tests of a run that has ended. Tests that Qase leaves out of the result of the run,
+// the muted ones, do not count as failed.
+type Results struct {
+	Failed, Muted int
+	Headline      string // see failures.Summary
+	First, Rest   string // of the line that says how the run ended
+}
 
-// Failures is the name of the template of the list of failing tests, which rules can use.
-const Failures = "failures"
-
-// FailuresTemplate returns the text of that template.
-func FailuresTemplate() string { return load().Templates[Failures] }
-
-// Compile compiles the default messages. It panics on a fault, since the file is part of the program.
-func Compile(location *time.Location, directory *people.Directory) (all Texts) {
-	d := load()
-	ts := template.New(d.Templates, template.Options{Location: location, People: directory})
-	compile := func(name, text string, form template.Form) *template.Template {
-		c, err := ts.Compile(name, text, form)
-		if err != nil {
-			panic(fmt.Sprintf("rules: default message %s: %v", name, err))
-		}
-		return c
+// writerOf returns the writer of the messages about events of a name.
+func writerOf(name string, asked bool) *writer {
+	all := writers()
+	if w := all.withResults[name]; w != nil && asked {
+		return w
 	}
-	all.Digest = Digest{compile("digest title", d.Digest.Title, template.FormText),
-		compile("digest line", d.Digest.Line, template.FormMarkdown), compile("digest more", d.Digest.More, template.FormMarkdown),
-		compile("digest none", d.Digest.None, template.FormMarkdown)}
-	all.Failures = compile("list of failing tests", d.Templates[Failures], template.FormMarkdown)
-	lists := make(map[string][]Field, len(d.Fields))
-	for list, fields := range d.Fields {
-		for _, f := range fields {
-			value := compile(list+" field "+f.Name, f.Value, template.FormMarkdown)
-			lists[list] = append(lists[list], Field{f.Name, value})
+	if w := all.byName[name]; w != nil {
+		return w
+	}
+	return all.other
+}
+
+// table are the writers of all default messages.
+type table struct {
+	byName      map[string]*writer // by the names of events
+	withResults map[string]*writer // of runs, if Qase was asked which tests failed
+	other       *writer            // of all other events
+}
+
+var writers = sync.OnceValue(func() table {
+	t := table{byName: map[string]*writer{}, withResults: runsWithResults(), other: otherEvent()}
+	for _, some := range []map[string]*writer{runs(), results(), defects(), reviews(), contents(), ofRelay()} {
+		for name, w := range some {
+			t.byName[name] = w
 		}
 	}
-	messages := make(map[string]*Message, len(d.Events))
-	for name, src := range d.Events {
-		m := &Message{
-			Level: compile(name+" level", src.Level, template.FormText),
-			Label: compile(name+" label", src.Label, template.FormText),
-			Title: compile(name+" title", src.Title, template.FormText),
-			Lead:  compile(name+" lead", src.Lead, template.FormMarkdown),
-			Body:  compile(name+" body", src.Body, template.FormMarkdown),
-		}
-		for _, list := range src.Fields {
-			m.Fields = append(m.Fields, lists[list]...)
-		}
-		messages[name] = m
-	}
-	all.Messages = messages
-	return all
-}
-
-// source is the content of defaults.yaml.
-type source struct {
-	Templates map[string]string        `yaml:"templates"` // partials
-	Fields    map[string][]fieldSource `yaml:"fields"`    // lists of fields
-	Events    map[string]messageSource `yaml:"events"`    // by event name; "*" is for every other event
-	Digest    digestSource             `yaml:"digest"`
-}
-
-// digestSource holds the texts of the templates of the default digest: its title, the line of one message, and the line
-// about those without a line of their own.
-type digestSource struct {
-	Title string `yaml:"title"`
-	Line  string `yaml:"line"`
-	More  string `yaml:"more"`
-	None  string `yaml:"none"` // the body without any message
-}
-
-// messageSource holds the texts of the templates of one message.
-type messageSource struct {
-	Level  string   `yaml:"level"`
-	Label  string   `yaml:"label"` // see message.Message
-	Title  string   `yaml:"title"`
-	Lead   string   `yaml:"lead"` // the beginning of the body below a title of the rule
-	Body   string   `yaml:"body"`
-	Fields []string `yaml:"fields"` // names of lists of fields
-}
-
-// fieldSource is the text of the template of one field.
-type fieldSource struct {
-	Name  string `yaml:"name"`
-	Value string `yaml:"value"`
-}
-
-// load reads defaults.yaml once. All callers share the value, so they must not change it.
-var load = sync.OnceValue(func() source {
-	var d source
-	dec := yaml.NewDecoder(bytes.NewReader(defaultsYAML))
-	dec.KnownFields(true)
-	if err := dec.Decode(&d); err != nil {
-		panic(fmt.Errorf("reading defaults.yaml: %w", err))
-	}
-	return d
+	return t
 })
+
+// Texts are the texts of the default message about one event. Each is written when it is first asked for, however many
+// rules need it. They belong to one goroutine.
+type Texts struct {
+	*writer
+	facts  *Facts
+	title  string
+	body   string
+	fields []message.Field // nil until the body is written
+}
+
+// Write returns the texts about an event. asked is set if Qase was asked which tests of the run failed.
+func Write(f *Facts, asked bool) *Texts {
+	return &Texts{writer: writerOf(f.Event.Name, asked), facts: f}
+}
+
+// Level returns the level of the message.
+func (t *Texts) Level() string {
+	if t.writeLevel != nil {
+		return t.writeLevel(t.facts)
+	}
+	return t.level
+}
+
+// Label returns what has happened in a word or two, in capitals; "" is the level itself. level is that of the message.
+func (t *Texts) Label(level string) string {
+	if t.writeLabel != nil {
+		return t.writeLabel(t.facts, level)
+	}
+	return t.label
+}
+
+// Title returns the title, which is plain text.
+func (t *Texts) Title() string {
+	if t.title == "" {
+		t.title = strings.TrimSpace(value.OneLine(funcs.Truncate(t.writeTitle(t.facts))))
+	}
+	return t.title
+}
+
+// Lead returns the beginning of the body below a title that the rule has written, or "".
+func (t *Texts) Lead() string {
+	if t.writeLead == nil {
+		return ""
+	}
+	return t.writeLead(t.facts)
+}
+
+// Body returns the body, which is Markdown and says what the title does not, and the fields that have a value. Callers
+// must not change the fields.
+func (t *Texts) Body() (markdown string, fields []message.Field) {
+	if t.fields != nil {
+		return t.body, t.fields
+	}
+	if t.writeBody != nil {
+		t.body = strings.TrimSpace(funcs.Truncate(t.writeBody(t.facts)))
+	}
+	t.fields = make([]message.Field, 0, len(t.ofBody))
+	for _, one := range t.ofBody {
+		if text := oneLine(funcs.Truncate(one.value(t.facts))); text != "" {
+			t.fields = append(t.fields, message.Field{Name: one.name, Value: text})
+		}
+	}
+	return t.body, t.fields
+}
+
+// JoinParagraphs joins the paragraphs that are not empty.
+func JoinParagraphs(first, second string) string {
+	if first == "" || second == "" {
+		return first + second
+	}
+	return first + "\n\n" + second
+}
+
+// oneLine joins the lines of Markdown. A line end in a value from an event is a hard break.
+func oneLine(markdown string) string {
+	if strings.Contains(markdown, "\n") {
+		markdown = strings.NewReplacer("\\\n", " ", "\n", " ").Replace(markdown)
+	}
+	return strings.TrimSpace(markdown)
+}

@@ -1,22 +1,17 @@
 package defaults
 
 import (
-	"errors"
+	"strconv"
 	"strings"
 	"time"
 
 	"qaserelay/rules/flow"
 	"qaserelay/rules/message"
-	"qaserelay/rules/template"
 	"qaserelay/rules/value"
 )
 
-// Digest holds the templates of the default digest.
-type Digest struct{ Title, Line, More, None *template.Template }
-
 // DigestWriter writes the default digest of a rule.
 type DigestWriter struct {
-	*Digest
 	Rule, Project string
 	Count         int          // of all members
 	Members       []DigestLine // those that are listed
@@ -33,13 +28,12 @@ type DigestLine struct {
 }
 
 // WriteTitle returns such as "5 × failed-run in WEB".
-func (w *DigestWriter) WriteTitle() (string, error) {
-	return w.render(w.Title, map[string]any{"rule": w.Rule, "count": w.Count, "project": w.Project})
-}
-
-// render renders a template of the digest.
-func (w *DigestWriter) render(t *template.Template, vars map[string]any) (string, error) {
-	return t.Render(template.Context{Vars: vars, Now: w.Now})
+func (w *DigestWriter) WriteTitle() string {
+	title := "Nothing for " + plain(w.Rule)
+	if w.Count > 0 {
+		title = strconv.Itoa(w.Count) + " × " + plain(w.Rule)
+	}
+	return title + prefixed(" in ", w.Project)
 }
 
 // DefaultRoom is the room in messages of notifiers without a limit of their own.
@@ -49,42 +43,40 @@ const DefaultRoom = 100_000
 const maxLineTitle = 150
 
 // WriteBody lists the members, each by its title as a link, as far as there is room.
-func (w *DigestWriter) WriteBody() (string, error) {
+func (w *DigestWriter) WriteBody() string {
 	const rest = 40 // characters of the last line
 	if w.Count == 0 {
-		return w.render(w.None, map[string]any{"since": w.timeOf(w.Opened)})
+		return "Nothing has come since " + w.timeOf(w.Opened) + "."
 	}
-	left, shown := w.Room.Most-rest, 0
+	left, listed := w.Room.Most-rest, 0
 	var out strings.Builder
-	var failed error
 	for i := range w.Members {
-		line, err := w.line(&w.Members[i])
-		failed = errors.Join(failed, err)
+		line := w.line(&w.Members[i])
 		if left -= w.Room.Size(line) + w.Room.Line; left < 0 {
 			break
 		}
 		out.WriteString(line)
-		shown++
+		listed++
 	}
-	if more := w.Count - shown; more > 0 {
-		text, err := w.render(w.More, map[string]any{"more": more})
-		failed = errors.Join(failed, err)
-		out.WriteString("\n" + text)
+	if more := w.Count - listed; more > 0 {
+		out.WriteString("\n… and " + strconv.Itoa(more) + " more")
 	}
-	return out.String(), failed
+	return out.String()
 }
 
 // line returns the line of a member: with the sign of its level, and its time if the digest was open for long.
-func (w *DigestWriter) line(m *DigestLine) (string, error) {
-	vars := map[string]any{"title": value.Shorten(m.Title, maxLineTitle), "url": m.URL, "sign": "", "time": ""}
-	if !w.NoEmoji && !message.HasSign(m.Title) {
-		vars["sign"] = message.Sign(m.Level)
+func (w *DigestWriter) line(m *DigestLine) string {
+	text := escaped(value.Shorten(m.Title, maxLineTitle))
+	if m.URL != "" {
+		text = "[" + text + "](" + escaped(m.URL) + ")"
+	}
+	if sign := message.Sign(m.Level); sign != "" && !w.NoEmoji && !message.HasSign(m.Title) {
+		text = escaped(sign) + " " + text
 	}
 	if !m.Time.IsZero() && w.Now.Sub(w.Opened) >= time.Hour {
-		vars["time"] = w.timeOf(m.Time)
+		text += " · " + w.timeOf(m.Time)
 	}
-	text, err := w.render(w.Line, vars)
-	return strings.TrimRight(text, "\n") + "\n", err
+	return "- " + text + "\n"
 }
 
 // timeOf returns the time of a member for people.

@@ -47,7 +47,7 @@ func newCompiler(documents []*document, settings *rules.Settings, directory *peo
 		}
 	}
 	if origin[defaults.Failures] == nil {
-		partials[defaults.Failures] = defaults.FailuresTemplate()
+		partials[defaults.Failures] = defaults.FailuresTemplate
 	}
 	c.templates = template.New(partials, template.Options{Location: location, People: directory})
 	for name, d := range origin {

@@ -87,7 +87,7 @@ func endsInString(literal string) bool {
 func (s *Set) escaper(form Form) func(any) string {
 	switch form {
 	case FormMarkdown, formSituated:
-		return markdownText
+		return MarkdownText
 	case FormURL, FormLink:
 		return func(v any) string { return strings.TrimSpace(value.OneLine(value.PlainText(v))) }
 	case formURLRest:

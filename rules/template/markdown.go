@@ -8,8 +8,8 @@ import (
 	"qaserelay/rules/value"
 )
 
-// markdownText writes a value in Markdown so that it is shown as it is.
-func markdownText(v any) string {
+// MarkdownText writes a value in Markdown so that it is shown as it is.
+func MarkdownText(v any) string {
 	switch v := v.(type) {
 	case value.Link:
 		return "[" + escapeMarkdown(v.Text) + "](<" + escapeDestination(v.URL) + ">)"

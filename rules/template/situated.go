@@ -66,7 +66,7 @@ func (r *Renderer) hold(h held) error {
 
 // prose is the value as Markdown outside of code.
 func (h held) prose() string {
-	return trimmed(markdownText(h.value), h.trim)
+	return trimmed(MarkdownText(h.value), h.trim)
 }
 
 // trimmed returns s, without white space at its ends if it stands beside a mark of emphasis, which must not begin or end

@@ -76,3 +76,28 @@ func HumanDuration(d time.Duration) string {
 	}
 	return two(s/86400, "d", s%86400/3600, "h")
 }
+
+// DurationText writes a number of seconds, a time.Duration or a text such as 36h for people. It returns "" for anything
+// else, and for more than 1e9 seconds.
+func DurationText(v any) string {
+	if text, isText := v.(string); isText {
+		if d, err := ParseDuration(text); err == nil {
+			return HumanDuration(d)
+		}
+	}
+	seconds, ok := Float(v)
+	if !ok || seconds < 0 || seconds > 1e9 {
+		return ""
+	}
+	return HumanDuration(time.Duration(seconds * float64(time.Second)))
+}
+
+// TookSeconds returns how long something took: by its start if that is known and before its end, else by a number of
+// milliseconds.
+func TookSeconds(start, end time.Time, milliseconds any) (seconds int, known bool) {
+	if !start.IsZero() && end.After(start) {
+		return int(end.Sub(start).Seconds()), true
+	}
+	ms, ok := Float(milliseconds)
+	return int((ms + 999) / 1000), ok && ms > 0
+}

@@ -248,5 +248,5 @@ func percent(part, whole any) any {
 	if !ok1 || !ok2 || w <= 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d%%", int(math.Max(-999, math.Min(999, p/w*100))))
+	return fmt.Sprintf("%d%%", int(math.Max(-999, math.Min(999, p*100/w))))
 }

@@ -17,7 +17,7 @@ func timeFuncs(location *time.Location) map[string]Func {
 			return ago(c.Now, args[0]), nil
 		},
 		"date":        binary(func(layout, t any) any { return date(value.PlainText(layout), t, location) }),
-		"duration":    unary(duration),
+		"duration":    unary(func(v any) any { return value.DurationText(v) }),
 		"runDuration": unary(runDuration),
 	}
 }
@@ -42,33 +42,16 @@ func date(layout string, v any, location *time.Location) string {
 	return t.In(location).Format(layout)
 }
 
-// duration writes a number of seconds, a time.Duration or a text such as 36h for people.
-func duration(v any) any {
-	if text, isText := v.(string); isText {
-		if d, err := value.ParseDuration(text); err == nil {
-			return value.HumanDuration(d)
-		}
-	}
-	seconds, ok := value.Float(v)
-	if !ok || seconds < 0 || seconds > 1e9 {
-		return ""
-	}
-	return value.HumanDuration(time.Duration(seconds * float64(time.Second)))
-}
-
 // runDuration returns the seconds that the run of a message took, or nil if that is not known. It uses the start of the
 // run if that is known, else payload.duration, which Qase documents in milliseconds.
 func runDuration(dot any) any {
 	vars, _ := dot.(map[string]any)
 	entity, _ := vars["entity"].(map[string]any)
-	end, ok1 := vars["time"].(time.Time)
-	start, ok2 := entity["started_at"].(time.Time)
-	if ok1 && ok2 && end.After(start) {
-		return int(end.Sub(start).Seconds())
-	}
+	end, _ := vars["time"].(time.Time)
+	start, _ := entity["started_at"].(time.Time)
 	payload, _ := vars["payload"].(map[string]any)
-	if ms, ok := value.Float(payload["duration"]); ok && ms > 0 {
-		return int((ms + 999) / 1000)
+	if seconds, known := value.TookSeconds(start, end, payload["duration"]); known {
+		return seconds
 	}
 	return nil
 }
