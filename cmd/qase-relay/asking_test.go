@@ -24,7 +24,7 @@ import (
 
 // askingRules have a rule that waits for which tests failed, and one that does not.
 const askingRules = `
-sources: [{name: qase, secrets: [s], api_token: t0ken-of-qase, api_url: "QASE/v1"}]
+sources: [{name: qase, secrets: [s], failures: {wait: 5m}, api_token: t0ken-of-qase, api_url: "QASE/v1"}]
 notifiers: [{name: ops, type: http, url: "RECEIVER"}]
 rules:
   - name: at-once
@@ -99,7 +99,7 @@ func (w *askingWorld) waitFor(t *testing.T, wait string) {
 	file := filepath.Join(w.dir, "rules.yaml")
 	text, err := os.ReadFile(file)
 	if err == nil {
-		text = bytes.Replace(text, []byte("api_token:"), []byte("failures: {wait: "+wait+"}, api_token:"), 1)
+		text = bytes.Replace(text, []byte("wait: 5m"), []byte("wait: "+wait), 1)
 		err = os.WriteFile(file, text, 0o600)
 	}
 	if err != nil {
@@ -248,7 +248,6 @@ func TestKilledBetweenAnswerAndDecisionAnEventIsDecidedOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newAskingWorld(t, args(t)...)
-			w.waitFor(t, "5m")
 			w.api.Trouble(standin.Trouble{Path: "/v1/result", // they come in late
 				Body: `{"status":true,"result":{"total":0,"filtered":0,"count":0,"entities":[]}}`})
 			p := w.start(t)
@@ -295,9 +294,7 @@ func TestWithoutAnAnswerFromQaseTheMessageGoesAndExplains(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newAskingWorld(t)
-			if c.trouble.Hold != nil { // the request may have any limit
-				w.waitFor(t, "1s")
-			}
+			w.waitFor(t, map[bool]string{true: "1s", false: "20s"}[c.trouble.Hold != nil]) // a request may have any limit
 			w.api.Trouble(c.trouble)
 			p := w.start(t)
 			id := w.end(t, 2)
