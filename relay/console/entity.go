@@ -130,7 +130,11 @@ func facts() []string {
 // addKnown adds what is remembered.
 func (p *entityPage) addKnown() {
 	for _, name := range facts() {
-		if text := factText(p.Fields[name]); text != "" {
+		text := factText(p.Fields[name])
+		if took, isNumber := value.Float(p.Fields[name]); isNumber && name == "duration" {
+			text = value.HumanDuration(time.Duration(took) * time.Millisecond)
+		}
+		if text != "" {
 			p.Facts = append(p.Facts, fact{strings.ToUpper(name[:1]) + name[1:], text})
 		}
 	}

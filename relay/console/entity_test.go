@@ -56,7 +56,7 @@ func TestAnEntityHasAllThatIsKnownOfIt(t *testing.T) {
 	g.shows(map[string][]string{
 		"/entities/qase/WEB/run/7": {"Run 7", "Nightly regression", ids["started"], ids["completed"], "failed-run", "delivered",
 			"https://app.qase.io/run/WEB/dashboard/7", "<dt>Cases</dt><dd dir=\"auto\">14</dd>", "<dt>Created by</dt><dd dir=\"auto\">Ana López</dd>",
-			"entity=qase/WEB/run/7", "78 %", "entity=qase%2fWEB%2frun%2f7"},
+			"entity=qase/WEB/run/7", "79 %", "entity=qase%2fWEB%2frun%2f7"},
 		"/entities/qase/WEB/defect/9":                  {"Defect 9", "Login fails", ids["defect"], "dead"},
 		"/entities/qase/WEB/shared_step/a%2Fb%20%252F": {"Shared step a/b %2F", step, "a digest gathers messages"},
 	})

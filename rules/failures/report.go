@@ -453,7 +453,7 @@ func short(s string) string {
 func (r *Report) trend() {
 	for _, run := range r.History.Runs {
 		if run.Rate >= 0 && run.FinishedAt <= r.FinishedAt && len(r.rates) < 10 {
-			r.rates = append(r.rates, percent(run.Rate))
+			r.rates = append(r.rates, Percent(run.Rate))
 		}
 	}
 	slices.Reverse(r.rates)

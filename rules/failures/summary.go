@@ -74,10 +74,10 @@ func plural(n int, one, many string) string {
 func (r *Report) rateText(passed int) string {
 	var parts []string
 	if passed > 0 && passed < r.Cases {
-		parts = append(parts, fmt.Sprintf("%d%% passed", percent(passed*1000/r.Cases)))
+		parts = append(parts, fmt.Sprintf("%d%% passed", Percent(passed*1000/r.Cases)))
 	}
 	if r.Compared != nil && r.Compared.Rate >= 0 && !r.Aborted {
-		parts = append(parts, strings.TrimSpace(fmt.Sprintf("before %d%% %s", percent(r.Compared.Rate), Line(r.rates))))
+		parts = append(parts, strings.TrimSpace(fmt.Sprintf("before %d%% %s", Percent(r.Compared.Rate), Line(r.rates))))
 	}
 	if len(parts) == 0 {
 		return ""
@@ -85,8 +85,8 @@ func (r *Report) rateText(passed int) string {
 	return " (" + strings.Join(parts, ", ") + ")"
 }
 
-// percent rounds a share in per mille. Only all are 100 %, and only none are 0 %.
-func percent(rate int) int {
+// Percent rounds a share in per mille. Only all are 100 %, and only none are 0 %.
+func Percent(rate int) int {
 	switch {
 	case rate >= 1000:
 		return 100

@@ -169,7 +169,7 @@ func (d *Desk) addRuns(ctx context.Context, x *Entity, ev *event.Event) error {
 	kept, err := d.o.Store.Get(ctx, memory.CasesKey(finished))
 	for _, past := range failures.ReadHistory(kept).Runs {
 		run := PastRun{ID: past.ID, Title: past.Title, FinishedAt: time.Unix(past.FinishedAt, 0).UTC(), Aborted: past.Aborted}
-		if percent := past.Rate / 10; past.Rate >= 0 { // it is kept per mille
+		if percent := failures.Percent(past.Rate); past.Rate >= 0 {
 			run.PassRate = &percent
 		}
 		x.Runs = append(x.Runs, run)
