@@ -157,7 +157,7 @@ func mayImport() map[string][]string {
 		"relay/console/live":  {},
 		"relay/console": {"relay/console/chart", "relay/dispatch", "notifiers/preview", "relay", "relay/admin/access", "relay/admin/desk", "relay/admin/jobs", "relay/admin/why", "relay/console/frame",
 			"relay/console/payload", "relay/store", "rules", "rules/catalog", "rules/condition", "rules/flow",
-			"rules/silence", "rules/value", "relay/trial"},
+			"rules/diag", "rules/silence", "rules/value", "relay/trial"},
 		"relay/console/payload": {},
 		"relay/app": append([]string{"relay", "relay/admin", "relay/admin/access", "relay/admin/desk", "relay/admin/jobs", "relay/console", "relay/ingest", "relay/ingest/refused", "relay/listen",
 			"relay/store/sqlite", "relay/store/postgres", "relay/store/ledger", "relay/store/transfer", "relay/admin/why", "relay/trial"},

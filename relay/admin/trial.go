@@ -76,7 +76,7 @@ func (s *server) testOf(w http.ResponseWriter, r *http.Request) {
 		s.answer(w, nil, err)
 		return
 	}
-	text, err := s.Trial.TestOf(r.Context(), id.String())
+	text, err := s.Trial.TestOf(r.Context(), trial.Request{Event: trial.Event{ID: id.String()}})
 	if err != nil {
 		s.answerTrial(w, nil, err)
 		return
@@ -117,6 +117,7 @@ func (s *server) startBacktest(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	started, err := s.Backtests.Start(r.Context(), asked)
+	s.Desk.Note(r.Context(), desk.VerbBacktest, started.ID, "", err)
 	s.answerBacktest(w, started, err)
 }
 

@@ -34,7 +34,7 @@ func (r *Relay) adminOptions(m *metrics.Metrics) (admin.Options, error) {
 	asker := why.New(r.desk, r.store)
 	r.backtests = trial.NewBacktests(trial.BacktestOptions{Config: r.engine.Config, Store: r.store, Work: r.o.WorkOnHistory})
 	tries := trial.New(trial.Options{Config: r.engine.Config, Store: r.store, Work: r.o.Work})
-	pages, err := console.New(console.Options{Desk: r.desk, Why: asker, Trial: tries, Access: r.guard, URLs: r.o.AdminURLs, Logger: r.o.Logger,
+	pages, err := console.New(console.Options{Desk: r.desk, Why: asker, Trial: tries, Backtests: r.backtests, Access: r.guard, URLs: r.o.AdminURLs, Logger: r.o.Logger,
 		Stopping: r.stopping})
 	return admin.Options{
 		Desk:  r.desk,

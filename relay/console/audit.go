@@ -58,7 +58,7 @@ func (c *Console) audit(r *http.Request) (*frame.View, error) {
 func auditVerbs() []string {
 	return []string{"login", "login-failed", "logout", desk.VerbRetry, desk.VerbRetryMany, desk.VerbCancel, desk.VerbReplay,
 		desk.VerbResume, desk.VerbPause, desk.VerbTest, desk.VerbFlush, desk.VerbDrop, desk.VerbAdd, desk.VerbUpdate,
-		desk.VerbExpire, desk.VerbReload, desk.VerbExport}
+		desk.VerbExpire, desk.VerbReload, desk.VerbExport, desk.VerbBacktest}
 }
 
 // eachEntry calls yield for the entries of the audit trail, until it returns an error.

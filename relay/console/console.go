@@ -26,10 +26,12 @@ import (
 
 // Options are what the console works with. All but URLs and Logger are needed.
 type Options struct {
-	Desk   *desk.Desk
-	Why    *why.Asker
-	Trial  *trial.Trial
-	Access *access.Guard
+	Desk  *desk.Desk
+	Why   *why.Asker
+	Trial *trial.Trial
+	// Backtests run drafts over stored events.
+	Backtests *trial.Backtests
+	Access    *access.Guard
 	// URLs are those under which browsers reach the address, besides its own.
 	URLs []string
 	// Logger gets the errors that people do not see; nil logs nothing.
@@ -81,6 +83,7 @@ func functions() template.FuncMap {
 		"seconds":     seconds,
 		"number":      numberOf,
 		"outcome":     outcomeText,
+		"pageWith":    pageWith,
 		"rate":        rateText,
 		"size":        sizeText,
 		"waitingKind": waitingKind,
@@ -127,6 +130,9 @@ func (c *Console) routes(f *frame.Frame) {
 	f.Get("/why", c.why)
 	f.Get("/try", c.tryForm)
 	f.Ask("/try", c.try)
+	f.Post("/backtests", c.startBacktest)
+	f.Get("/backtests/{id}", c.backtest)
+	f.Post("/backtests/{id}/stop", c.stopBacktest)
 	f.Get("/waiting", c.waiting)
 	f.Get("/waiting/{id}", c.waitingOne)
 	f.Post("/waiting/{id}/flush", c.flush)
@@ -209,6 +215,12 @@ func icon(good bool) string {
 	}
 	return "bad"
 }
+
+// withPage is data of a part of a page, with the page itself.
+type withPage struct{ Page, Data any }
+
+// pageWith returns the data of a part that needs the page as well.
+func pageWith(page, data any) withPage { return withPage{page, data} }
 
 // indented returns JSON for people.
 func indented(raw json.RawMessage) string {

@@ -46,7 +46,7 @@ func (c *Console) copyText(ctx context.Context, form string, e *desk.Event) (str
 	case "explain":
 		return "qase-relay explain --id " + e.ID + "\n", nil
 	case "test":
-		text, err := c.o.Trial.TestOf(ctx, e.ID)
+		text, err := c.o.Trial.TestOf(ctx, trial.Request{Event: trial.Event{ID: e.ID}})
 		var input *trial.InputError
 		if errors.As(err, &input) {
 			err = &frame.Problem{Status: http.StatusConflict, Title: "Not possible", Text: err.Error()}

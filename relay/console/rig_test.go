@@ -18,6 +18,7 @@ import (
 	"qaserelay/relay/admin/access"
 	"qaserelay/relay/app"
 	"qaserelay/relay/config"
+	"qaserelay/relay/trial"
 )
 
 // rigRules is the rules file of the tests. RECEIVER is the address of a receiver that refuses what it gets at /no.
@@ -80,7 +81,7 @@ func start(t *testing.T, o rigOptions) *rig {
 	started := make(chan struct{})
 	relay, err := app.Open(t.Context(), app.Options{Rules: []string{rules}, Config: cfg, Listen: "127.0.0.1:0",
 		AdminListen: "127.0.0.1:0", Access: o.Access, AdminURLs: o.URLs, DryRun: o.DryRun, MaxBody: 1 << 20, Version: "1.2.3",
-		StoreURL: o.Store, Started: func(*app.Relay) { close(started) },
+		Work: trial.Self().Work, WorkOnHistory: trial.Self().WorkOnHistory, StoreURL: o.Store, Started: func(*app.Relay) { close(started) },
 		Logger: slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelError}))})
 	if err != nil {
 		t.Fatal(err)

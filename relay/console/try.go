@@ -18,6 +18,7 @@ import (
 	"qaserelay/rules"
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/condition"
+	"qaserelay/rules/diag"
 )
 
 // tryPage is the form in which an event is tried, with the result of the last try.
@@ -36,6 +37,10 @@ type tryPage struct {
 	Examples, Rules, Files, Sources []string
 	Wrong                           string // a request that cannot be tried
 	Result                          *tryResult
+	Test                            string // a test of the event, in YAML
+	Since                           string // how far a backtest goes back
+	Spans                           []string
+	Backtest                        backtestPage
 }
 
 // tryResult is the result of a try, as the page shows it.
@@ -50,6 +55,7 @@ type tryResult struct {
 
 // tryProblem is a problem of a draft, with the place of its fault in the line.
 type tryProblem struct {
+	Line                           int
 	Place, Severity, Message, Hint string
 	Before, At                     string // the line, up to the fault and from it on
 }
@@ -95,17 +101,36 @@ func (c *Console) fillDraft(p *tryPage) error {
 	return nil
 }
 
-// try tries what the form holds.
+// try tries what the form holds, or makes a test of its event.
 func (c *Console) try(r *http.Request) (string, *frame.View, error) {
-	text := func(name string) string { return strings.ReplaceAll(r.PostFormValue(name), "\r\n", "\n") }
-	p := &tryPage{Event: strings.TrimSpace(text("event")), Body: text("body"), Given: text("given"), Alone: text("alone") != "",
-		At: strings.TrimSpace(text("at")), Source: text("source"), Rule: text("rule"), Whole: text("kind") == "file", File: text("file"),
-		Draft: text("draft")}
-	if text("do") == "load" {
+	p := readTry(r)
+	switch r.PostFormValue("do") {
+	case "load":
 		err := c.fillDraft(p)
 		return "", c.tryView(p), err
+	case "test":
+		err := c.testOf(r, p)
+		return "", c.tryView(p), err
 	}
-	d := trial.Draft{}
+	d := p.draft()
+	if a := access.From(r.Context()); !d.IsEmpty() && !a.MayOperate() {
+		return "", nil, &frame.Problem{Status: http.StatusForbidden, Title: "Not allowed",
+			Text: a.Name + " may try the current rules only: a draft needs the role operate."}
+	}
+	err := c.tryIt(r, p, d)
+	return "", c.tryView(p), err
+}
+
+// readTry reads the form.
+func readTry(r *http.Request) *tryPage {
+	text := func(name string) string { return strings.ReplaceAll(r.PostFormValue(name), "\r\n", "\n") }
+	return &tryPage{Event: strings.TrimSpace(text("event")), Body: text("body"), Given: text("given"), Alone: text("alone") != "",
+		At: strings.TrimSpace(text("at")), Source: text("source"), Rule: text("rule"), Whole: text("kind") == "file", File: text("file"),
+		Draft: text("draft"), Since: text("since")}
+}
+
+// draft returns the draft of the form.
+func (p *tryPage) draft() (d trial.Draft) {
 	switch {
 	case strings.TrimSpace(p.Draft) == "":
 	case p.Whole:
@@ -113,12 +138,20 @@ func (c *Console) try(r *http.Request) (string, *frame.View, error) {
 	default:
 		d.Rule = p.Draft
 	}
-	if a := access.From(r.Context()); !d.IsEmpty() && !a.MayOperate() {
-		return "", nil, &frame.Problem{Status: http.StatusForbidden, Title: "Not allowed",
-			Text: a.Name + " may try the current rules only: a draft needs the role operate."}
+	return d
+}
+
+// testOf makes a test of the event of the form.
+func (c *Console) testOf(r *http.Request, p *tryPage) error {
+	asked, err := p.request(trial.Draft{})
+	if err == nil {
+		p.Test, err = c.o.Trial.TestOf(r.Context(), asked)
 	}
-	err := c.tryIt(r, p, d)
-	return "", c.tryView(p), err
+	var input *trial.InputError
+	if errors.As(err, &input) {
+		p.Wrong, err = err.Error(), nil
+	}
+	return err
 }
 
 // tryIt tries the event of a form with a draft.
@@ -189,6 +222,9 @@ func (c *Console) tryView(p *tryPage) *frame.View {
 		}
 	}
 	p.Files, p.Sources = c.o.Desk.RulesFiles(), c.o.Desk.Sources()
+	if p.Spans = []string{"1h", "24h", "7d", "30d"}; p.Since == "" {
+		p.Since = "7d"
+	}
 	return &frame.View{Template: "try", Title: "Try", Data: p}
 }
 
@@ -210,12 +246,7 @@ type tracedPart struct {
 func resultOf(r trial.Result) *tryResult {
 	out := &tryResult{Result: r}
 	if r.Check != nil {
-		for _, p := range r.Check.Problems {
-			line := []rune(p.Source)
-			at := min(max(p.Col-1, 0), len(line))
-			out.Problems = append(out.Problems, tryProblem{Place: p.Place(), Severity: string(p.Severity), Message: p.Message,
-				Hint: p.Hint, Before: string(line[:at]), At: string(line[at:])})
-		}
+		out.Problems = problemsOf(r.Check.Problems)
 	}
 	for _, m := range r.Messages {
 		shown := tryMessage{Message: m}
@@ -226,6 +257,17 @@ func resultOf(r trial.Result) *tryResult {
 	}
 	out.addRules(r)
 	return out
+}
+
+// problemsOf prepares the problems of a draft for a page.
+func problemsOf(problems diag.Problems) (all []tryProblem) {
+	for _, p := range problems {
+		line := []rune(p.Source)
+		at := min(max(p.Col-1, 0), len(line))
+		all = append(all, tryProblem{Line: p.Line, Place: p.Place(), Severity: string(p.Severity), Message: p.Message, Hint: p.Hint,
+			Before: string(line[:at]), At: string(line[at:])})
+	}
+	return all
 }
 
 // addRules adds the rules with the values of their parts: those that matched, and the nearest others.

@@ -1,11 +1,14 @@
 package console_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
 
 	"qaserelay/relay/admin/access"
+	"qaserelay/relay/trial"
 )
 
 func TestAnEventIsTriedWithADraft(t *testing.T) {
@@ -48,6 +51,86 @@ func TestAnEventIsTriedWithADraft(t *testing.T) {
 				t.Errorf("%s: got %d, want %s in\n%s", tt.name, status, want, text)
 			}
 		}
+	}
+}
+
+func TestATestIsMadeOfAnyEvent(t *testing.T) {
+	g := start(t, rigOptions{})
+	ids := g.story()
+	const sent = "rule: failed-run\n        notifier: qa-slack"
+	for _, tt := range []struct {
+		name, want string
+		form       url.Values
+	}{
+		{"a stored event", sent, url.Values{"event": {ids["completed"]}}}, {"an example", "expect: []", url.Values{"event": {"run.completed"}}},
+		{"a pasted event", sent, url.Values{"body": {`{"event_name":"run.completed","project_code":"API","payload":{"id":1,"failed":2}}`}}},
+	} {
+		tt.form.Set("do", "test")
+		tt.form.Set("draft", "- nonsense")
+		if status, _, text := g.send("/try", tt.form); status != 200 || !strings.Contains(text, "tests:\n  - name: run.completed of ") ||
+			!strings.Contains(text, tt.want) || !strings.Contains(text, "- nonsense</textarea>") {
+			t.Errorf("%s: %d %s", tt.name, status, text)
+		}
+	}
+	if status, _, text := g.send("/try", url.Values{"event": {"01f3k9q2m0g00"}, "do": {"test"}}); status != 200 || !strings.Contains(text, "no event has the id") {
+		t.Errorf("an event that is not stored: %d %s", status, text)
+	}
+}
+
+func TestADraftIsBacktestedByAForm(t *testing.T) {
+	g := start(t, rigOptions{})
+	ids := g.story()
+	form := url.Values{"kind": {"rule"}, "rule": {"failed-run"}, "since": {"1h"}, "event": {"run.completed"},
+		"draft": {"- name: failed-run\n  when: event_name startsWith \"run.\" && event_name != \"run.completed\"\n  notify: [ops]"}}
+	status, to, text := g.send("/backtests", form)
+	if status != 303 || !strings.HasPrefix(to, "./backtests/") {
+		t.Fatalf("%d %s %s", status, to, text)
+	}
+	path := strings.TrimPrefix(to, ".")
+	g.await("/api/v1"+path, `"state":"done"`)
+	var done trial.Backtest
+	_, answer := g.get("/api/v1" + path)
+	if err := json.Unmarshal([]byte(answer), &done); err != nil || done.Report == nil || len(done.Report.PerRule) < 4 {
+		t.Fatalf("%v: %s", err, answer)
+	}
+	_, text = g.get(path, "Accept", "text/html")
+	for _, r := range done.Report.PerRule {
+		row := fmt.Sprintf(`<th scope="row">%s</th><td class="num" data-label="Matches">%d</td><td class="num" data-label="Before">%d</td>`+
+			`<td class="num" data-label="Gained">%d</td><td class="num" data-label="Lost">%d</td><td class="num" data-label="Errors">%d`,
+			r.Rule, r.Events, r.Before, r.Gained, r.Lost, r.Errors)
+		if !strings.Contains(text, row) {
+			t.Errorf("the page lacks %s: %s", row, text)
+		}
+	}
+	for _, n := range done.Report.PerWay {
+		row := fmt.Sprintf(`<th scope="row">%s</th><td class="num" data-label="Messages">%d</td><td class="num" data-label="Before">%d</td>`+
+			`<td class="num" data-label="Gained">%d</td><td class="num" data-label="Lost">%d</td>`, n.Notifier, n.Messages, n.Before, n.Added, n.Removed)
+		if !strings.Contains(text, row) {
+			t.Errorf("the page lacks %s: %s", row, text)
+		}
+	}
+	for _, want := range []string{"Done: 6 events", "gained", "lost", ids["completed"], ids["aborted"]} {
+		if !strings.Contains(text, want) || strings.Contains(text, "s3cret") {
+			t.Errorf("the page lacks %s: %s", want, text)
+		}
+	}
+	if status, _, _ := g.send(path+"/stop", nil); status != 303 {
+		t.Errorf("stopping one that has ended: %d", status)
+	}
+	g.await("/api/v1/audit", `"verb":"backtest","object":"`+done.ID)
+	for name, want := range map[string]string{"no draft": "say which draft", "a wrong draft": "cannot begin another document"} {
+		form.Set("draft", map[string]string{"no draft": "", "a wrong draft": "---\n"}[name])
+		status, to, text := g.send("/backtests", form)
+		if status == 303 {
+			g.await("/api/v1"+strings.TrimPrefix(to, "."), `"state":"done"`)
+			_, text = g.get(strings.TrimPrefix(to, "."), "Accept", "text/html")
+		}
+		if !strings.Contains(text, want) {
+			t.Errorf("%s: %d %s", name, status, text)
+		}
+	}
+	if status, text := g.get("/backtests/none", "Accept", "text/html"); status != 404 || !strings.Contains(text, "No such backtest") {
+		t.Errorf("one that is not there: %d %s", status, text)
 	}
 }
 

@@ -24,15 +24,21 @@ import (
 // testFile is the name under which a test is read before it is shown.
 const testFile = "the test"
 
-// TestOf returns an entry of tests, in YAML, that lets a stored event happen after the earlier ones of its entity, and
-// expects the messages that the current rules make. Other messages that were made when it came are named in a comment.
-func (t *Trial) TestOf(ctx context.Context, id string) (string, error) {
+// TestOf returns an entry of tests, in YAML, that lets the event of a request happen after the earlier ones, and expects
+// the messages that the current rules make; a draft is left out. Other messages that were made when a stored event came
+// are named in a comment. The error is an [*InputError] for a request that is not valid.
+func (t *Trial) TestOf(ctx context.Context, r Request) (string, error) {
 	cfg := t.o.Config()
-	s, err := t.prepare(ctx, cfg, &Request{Event: Event{ID: id}})
+	r.Draft = Draft{}
+	s, err := t.prepare(ctx, cfg, &r)
 	if err != nil {
 		return "", err
 	}
-	test, err := s.test("as it came in " + id)
+	name := "as it was tried"
+	if r.Event.ID != "" {
+		name = "as it came in " + r.Event.ID
+	}
+	test, err := s.test(name)
 	if err != nil {
 		return "", err
 	}
@@ -42,10 +48,10 @@ func (t *Trial) TestOf(ctx context.Context, id string) (string, error) {
 	}
 	test["expect"] = made
 	text, err := test.text()
-	if err != nil {
-		return "", err
+	if err != nil || r.Event.ID == "" {
+		return text, err
 	}
-	stored, err := store.ParseID(id)
+	stored, err := store.ParseID(r.Event.ID)
 	if err != nil {
 		return "", err
 	}

@@ -22,8 +22,18 @@ import (
 	"qaserelay/rules/value"
 )
 
-// TestMain works on drafts if a test has started this program for that.
+// TestMain works on drafts if a test has started this program for that, or breaks a limit as no draft should.
 func TestMain(m *testing.M) {
+	switch os.Args[0] {
+	case "hungry":
+		trial.Bound()
+		for text := "x"; ; text += text { // until it is ended
+		}
+	case "restless":
+		trial.Bound()
+		for n := 0; ; n++ {
+		}
+	}
 	if trial.Main(os.Args, os.Stdin, os.Stdout) {
 		return
 	}
@@ -319,7 +329,7 @@ func TestATestOfAnEventPasses(t *testing.T) {
 		`{"event_name":"unknown.event","project_code":"WEB","payload":{"text":"yes","n":1e400}}`:                            "expect: []",
 	} {
 		at = at.Add(time.Minute)
-		text, err := w.TestOf(t.Context(), w.keep(at, body))
+		text, err := w.TestOf(t.Context(), trial.Request{Event: trial.Event{ID: w.keep(at, body)}})
 		if err != nil {
 			t.Errorf("%s: %v", body, err)
 			continue
@@ -377,5 +387,17 @@ templates: {line: x}
 	}
 	if want := []string{"draft:2:23  when: 'event_name == \"run.completd\"', notify: [opps]}", "draft:2:49  when: 'event_name == \"run.completd\"', notify: [opps]}"}; !slices.Equal(places, want) {
 		t.Errorf("got %q, want %q", places, want)
+	}
+}
+
+func TestAProcessEndsAtItsLimits(t *testing.T) {
+	for name, want := range map[string]error{"hungry": trial.ErrMemory, "restless": trial.ErrTime} {
+		p := trial.Self()
+		p.Name = name
+		began := time.Now()
+		if _, err := p.Work(t.Context(), trial.Input{}); !errors.Is(err, want) {
+			t.Errorf("%s: got %v, want %v", name, err, want)
+		}
+		t.Logf("%s: ended after %v", name, time.Since(began))
 	}
 }

@@ -44,6 +44,7 @@ const (
 	VerbExpire    = "silence-expire"
 	VerbReload    = "reload"
 	VerbExport    = "export"
+	VerbBacktest  = "backtest"
 )
 
 const outcomeOK = "ok"

@@ -5,8 +5,10 @@
   const page = document.documentElement;
   page.classList.add("scripted");
   // The one place where text becomes elements: the answers of this address, parsed without running anything.
-  const policy = window.trustedTypes?.createPolicy("console", { createHTML: (text) => text });
-  const parse = (text) => new DOMParser().parseFromString(policy ? policy.createHTML(text) : text, "text/html");
+  const same = (text) => text;
+  const trust = { createHTML: same, createScriptURL: same };
+  const policy = window.trustedTypes?.createPolicy("console", trust) ?? trust;
+  const parse = (text) => new DOMParser().parseFromString(policy.createHTML(text), "text/html");
 
   const byId = (id) => document.getElementById(id);
   const all = (css) => [...document.querySelectorAll(css)];
@@ -224,7 +226,7 @@
   async function copyFrom(button) {
     const from = byId(button.dataset.copy);
     try {
-      await navigator.clipboard.writeText(from ? from.textContent : button.dataset.copy);
+      await navigator.clipboard.writeText(from ? from.value ?? from.textContent : button.dataset.copy);
       say("Copied");
     } catch {
       const range = document.createRange();
@@ -336,7 +338,13 @@
       choice.append(element("option", { value: zone, textContent: zone + " (yours)" }));
     arm(byId("left")?.dataset.left);
     connect();
+    // A page may have a script of its own, which then stays and hears of each further page.
+    const more = document.querySelector("[data-load]")?.dataset.load, src = more && new URL(more, location).href;
+    if (src && !document.querySelector(`script[src="${src}"]`))
+      document.head.append(element("script", { src: policy.createScriptURL(src) }));
+    document.dispatchEvent(new Event("console:page"));
   }
+  window.relayConsole = { parse, say };
 
   // The address of the icon is relative, and is read again whenever that of the page changes.
   for (const link of all("link[href]")) link.href = link.href;
