@@ -65,6 +65,7 @@ func New(o Options) (http.Handler, error) {
 		return nil, err
 	}
 	c.routes(c.frame)
+	c.ruleRoutes(c.frame)
 	return c.frame.Handler(), nil
 }
 
@@ -109,7 +110,7 @@ func sections() []frame.Section {
 	}
 }
 
-// routes adds all pages.
+// routes adds all pages but those about rules.
 func (c *Console) routes(f *frame.Frame) {
 	f.Get("/", c.overview)
 	f.Raw("/find", c.find)
@@ -125,14 +126,6 @@ func (c *Console) routes(f *frame.Frame) {
 	f.Get("/jobs", c.jobs)
 	f.Get("/jobs/{id}", c.job)
 	f.Post("/jobs/{id}/stop", c.stopJob)
-	f.Get("/rules", c.rules)
-	f.Get("/rules/{name}", c.rule)
-	f.Get("/why", c.why)
-	f.Get("/try", c.tryForm)
-	f.Ask("/try", c.try)
-	f.Post("/backtests", c.startBacktest)
-	f.Get("/backtests/{id}", c.backtest)
-	f.Post("/backtests/{id}/stop", c.stopBacktest)
 	f.Get("/waiting", c.waiting)
 	f.Get("/waiting/{id}", c.waitingOne)
 	f.Post("/waiting/{id}/flush", c.flush)
@@ -162,6 +155,18 @@ func (c *Console) routes(f *frame.Frame) {
 	f.Post("/notifiers/{name}/pause", c.notifierAction(c.o.Desk.Pause))
 	f.Post("/notifiers/{name}/test", c.notifierAction(c.testNotifier))
 	f.Get("/status", c.status)
+}
+
+// ruleRoutes adds the pages about rules.
+func (c *Console) ruleRoutes(f *frame.Frame) {
+	f.Get("/rules", c.rules)
+	f.Get("/rules/{name}", c.rule)
+	f.Get("/why", c.why)
+	f.Get("/try", c.tryForm)
+	f.Ask("/try", c.try)
+	f.Post("/backtests", c.startBacktest)
+	f.Get("/backtests/{id}", c.backtest)
+	f.Post("/backtests/{id}/stop", c.stopBacktest)
 }
 
 // state describes the relay for the frame.
