@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -13,6 +14,7 @@ import (
 	"qaserelay/cmd/qase-relay/cli"
 	"qaserelay/cmd/qase-relay/report"
 	"qaserelay/cmd/qase-relay/terminal"
+	"qaserelay/notifiers"
 	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/admin/jobs"
 	"qaserelay/relay/store"
@@ -39,6 +41,8 @@ func (f *listFlags) addDeliveryFilters(flags *pflag.FlagSet) {
 	flags.StringVar(&f.notifier, "notifier", "", "only to the notifier `NAME`")
 	flags.StringVar(&f.project, "project", "", "only about the project `CODE`")
 	flags.StringVar(&f.event, "event", "", "only about the event with this id, or with this `NAME`")
+	flags.StringVar(&f.reason, "reason", "", "only those of which an attempt failed for this `REASON`: "+
+		strings.Join(notifiers.Reasons(), ", "))
 	f.addWindow(flags)
 	f.askFlags.add(flags)
 }
@@ -230,7 +234,7 @@ Exits with 1 if a delivery does not exist, is neither dead nor pending, or canno
 
 // checkRetry checks that the ids or flags choose deliveries, so that a bare retry does not retry everything.
 func (f *filterFlags) checkRetry(ids []string, dead bool) error {
-	filtered := f.rule+f.notifier+f.project+f.event+f.since+f.until+f.state != ""
+	filtered := f.rule+f.notifier+f.project+f.event+f.reason+f.since+f.until+f.state != ""
 	switch {
 	case len(ids) > 0 && (dead || filtered):
 		return errors.New("ids and filters cannot be used together")

@@ -16,7 +16,7 @@ import (
 
 // filterFlags choose events or deliveries. Each command declares those that it has.
 type filterFlags struct {
-	since, until, source, project, event, state, rule, notifier string
+	since, until, source, project, event, state, rule, notifier, reason string
 }
 
 // addWindow adds the flags that limit the time.
@@ -47,7 +47,7 @@ func (f *filterFlags) query() (url.Values, error) {
 	q := url.Values{}
 	for name, value := range map[string]string{"since": timeParameter(since), "until": timeParameter(until),
 		"source": f.source, "project": f.project, "event": f.event, "state": f.state, "rule": f.rule,
-		"notifier": f.notifier} {
+		"notifier": f.notifier, "reason": f.reason} {
 		if value != "" {
 			q.Set(name, value)
 		}

@@ -205,7 +205,7 @@ GET  /api/v1/events/export     with bodies, the oldest first
 GET  /api/v1/events/ID         one event: decisions and deliveries
 POST /api/v1/events/ID/replay  decide on it again by the current rules
 POST /api/v1/events/replay     the same for {"ids": [...]}
-GET  /api/v1/deliveries        filters: state rule notifier project event since until
+GET  /api/v1/deliveries        filters: state rule notifier project event reason since until
 GET  /api/v1/deliveries/ID     one delivery: message and attempts
 POST /api/v1/deliveries/ID/retry
 POST /api/v1/deliveries/retry  the same for {"ids": [...]} or {"state": "dead", ...}

@@ -87,7 +87,7 @@ func start(t *testing.T, o Options) *testAPI {
 	})
 	o.Ready = func(context.Context) error { return d.ready }
 	o.Reload = func(context.Context) error { d.reloads++; return d.reload }
-	server := httptest.NewServer(New(o))
+	server := httptest.NewServer(described(t, New(o)))
 	t.Cleanup(func() { server.Close(); cancel(); running.Wait(); _ = d.store.Close() })
 	d.url = server.URL
 	return d

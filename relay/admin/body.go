@@ -76,15 +76,16 @@ type filter struct {
 	Rule     string      `json:"rule,omitempty"`
 	Notifier string      `json:"notifier,omitempty"`
 	Project  string      `json:"project,omitempty"`
-	Event    string      `json:"event,omitempty"` // a name, or the id of an event
-	Since    string      `json:"since,omitempty"` // made at this time or later
-	Until    string      `json:"until,omitempty"` // made before this time
+	Event    string      `json:"event,omitempty"`  // a name, or the id of an event
+	Reason   string      `json:"reason,omitempty"` // why an attempt failed, in one word
+	Since    string      `json:"since,omitempty"`  // made at this time or later
+	Until    string      `json:"until,omitempty"`  // made before this time
 }
 
 // parse returns the ids or, if there are none, nil and the job that the filter asks for.
 func (c *choice) parse() ([]store.ID, desk.JobSpec, error) {
 	spec := desk.JobSpec{Verb: jobs.Retry, State: c.State, Rule: c.Rule, Notifier: c.Notifier, Project: c.Project,
-		Event: c.Event, Since: c.Since, Until: c.Until}
+		Event: c.Event, Reason: c.Reason, Since: c.Since, Until: c.Until}
 	if c.Rerender {
 		spec.Verb = jobs.Rerender
 	}

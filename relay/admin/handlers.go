@@ -45,12 +45,12 @@ func (s *server) export(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) deliveries(w http.ResponseWriter, r *http.Request) {
-	q := newQuery(r.URL.Query(), "state", "rule", "notifier", "project", "event", "since", "until", "before", "after",
-		"order", "limit")
+	q := newQuery(r.URL.Query(), "state", "rule", "notifier", "project", "event", "reason", "since", "until", "before",
+		"after", "order", "limit")
 	limit, within := q.limit(), q.within()
 	f := store.DeliveryFilter{State: q.state(), Rule: q.text("rule"), Notifier: q.text("notifier"),
-		Project: q.text("project"),
-		Before:  within.Before, After: within.After, OldestFirst: within.OldestFirst, Limit: limit}
+		Project: q.text("project"), Reason: q.reason(),
+		Before: within.Before, After: within.After, OldestFirst: within.OldestFirst, Limit: limit}
 	f.EventName, f.Event = desk.ParseEvent(q.text("event"))
 	if q.refuse(w) {
 		return

@@ -84,6 +84,12 @@ func (q *query) state() store.State {
 	return state
 }
 
+func (q *query) reason() string {
+	reason, err := desk.ParseReason(q.text("reason"))
+	q.add(err)
+	return reason
+}
+
 func (q *query) outcome() string {
 	outcome, err := desk.ParseOutcome(q.text("outcome"))
 	q.add(err)

@@ -27,7 +27,7 @@ const (
 
 // deadFilters are the filters of the dead deliveries.
 func deadFilters() []string {
-	return []string{"notifier", "rule", "project", "event", "since", "until", "error"}
+	return []string{"notifier", "rule", "project", "event", "reason", "since", "until", "error"}
 }
 
 // deadList is what the page of dead deliveries shows.
@@ -60,8 +60,12 @@ func parseDead(v url.Values) (q listQuery, spec desk.JobSpec) {
 			delete(q.values, name)
 		}
 	}
+	if _, err := desk.ParseReason(q.Get("reason")); err != nil {
+		q.note(err)
+		delete(q.values, "reason")
+	}
 	return q, desk.JobSpec{Verb: jobs.Retry, State: store.Dead, Notifier: q.Get("notifier"), Rule: q.Get("rule"),
-		Project: q.Get("project"), Event: q.Get("event"), Since: q.Get("since"), Until: q.Get("until"), Error: q.Get("error")}
+		Project: q.Get("project"), Event: q.Get("event"), Reason: q.Get("reason"), Since: q.Get("since"), Until: q.Get("until"), Error: q.Get("error")}
 }
 
 // fields returns the filter as fields of a form.

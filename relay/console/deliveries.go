@@ -14,7 +14,7 @@ import (
 
 // deliveryFilters are the filters of the list of deliveries.
 func deliveryFilters() []string {
-	return []string{"state", "notifier", "rule", "project", "event", "since", "until"}
+	return []string{"state", "notifier", "rule", "project", "event", "reason", "since", "until"}
 }
 
 // parseDeliveries reads the filter in a URL.
@@ -22,6 +22,9 @@ func parseDeliveries(v url.Values) (q listQuery, f store.DeliveryFilter) {
 	q = parseList(v, deliveryFilters())
 	f = store.DeliveryFilter{Project: q.Get("project"), Rule: q.Get("rule"), Notifier: q.Get("notifier")}
 	f.EventName, f.Event = desk.ParseEvent(q.Get("event"))
+	reason, err := desk.ParseReason(q.Get("reason"))
+	q.note(err)
+	f.Reason = reason
 	state, err := desk.ParseState(q.Get("state"))
 	if q.note(err); err == nil {
 		f.State = state

@@ -29,14 +29,27 @@ func TestDeliveriesAreListedByEachFilter(t *testing.T) {
 		"": 6, "?state=dead": 2, "?state=delivered": 3, "?notifier=ops": 2, "?rule=failed-run": 2, "?project=WEB": 6,
 		"?project=NONE": 0, "?event=defect.created": 3, "?event=" + ids["aborted"]: 1, "?since=1h": 6, "?until=2020-01-01T00:00:00Z": 0,
 		"?state=dead&notifier=refused&rule=aborted-run": 1, "?state=lost": 6, "?nosuch=1": 6, "?before=x": 6,
+		"?reason=clientError": 2, "?reason=clientError&notifier=refused&rule=aborted-run": 1, "?reason=dns": 0, "?reason=lost": 6,
+		"?reason=clientError&state=delivered": 0,
 	} {
 		_, text := g.get("/deliveries"+query, "Accept", "text/html")
 		if got := len(rows.FindAllString(text, -1)); got != want {
 			t.Errorf("%s: %d rows, want %d", query, got, want)
 		}
-		if hasNote := strings.Contains(text, `class="note"`); hasNote != (query == "?state=lost" || query == "?nosuch=1" || query == "?before=x") {
+		if hasNote := strings.Contains(text, `class="note"`); hasNote != (query == "?state=lost" || query == "?reason=lost" || query == "?nosuch=1" || query == "?before=x") {
 			t.Errorf("%s: a note: %v", query, hasNote)
 		}
+	}
+	_, text := g.get("/dead?reason=clientError", "Accept", "text/html")
+	if got := len(rows.FindAllString(text, -1)); got != 2 || !strings.Contains(text, `name="reason" value="clientError"`) {
+		t.Errorf("dead letters by their reason: %d rows: %s", got, text)
+	}
+	if _, text := g.get("/dead?reason=dns", "Accept", "text/html"); strings.Contains(text, `id="d-`) {
+		t.Errorf("dead letters of another reason: %s", text)
+	}
+	if _, text := g.get("/notifiers/refused", "Accept", "text/html"); !strings.Contains(text,
+		"deliveries?notifier=refused&reason=clientError&since=24h") {
+		t.Errorf("the reasons of a notifier lead nowhere: %s", text)
 	}
 	if _, text := g.get("/deliveries.csv?state=dead"); strings.Count(text, "\n") != 3 || !strings.HasPrefix(text, "id,event_id,") {
 		t.Errorf("the CSV file:\n%s", text)

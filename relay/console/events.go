@@ -51,7 +51,7 @@ type eventList struct {
 
 // eventChoices are the values that the filters offer.
 type eventChoices struct {
-	Events, Rules, Notifiers, Outcomes, States []string
+	Events, Rules, Notifiers, Outcomes, States, Reasons []string
 }
 
 func (c *Console) events(r *http.Request) (*frame.View, error) {
@@ -135,7 +135,7 @@ func outcomeText(outcome string) string {
 }
 
 func (c *Console) eventChoices() eventChoices {
-	st, ch := c.o.Desk.Status(), eventChoices{Outcomes: desk.Outcomes()}
+	st, ch := c.o.Desk.Status(), eventChoices{Outcomes: desk.Outcomes(), Reasons: desk.Reasons()}
 	for _, state := range store.States() {
 		ch.States = append(ch.States, string(state))
 	}

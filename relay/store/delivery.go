@@ -207,8 +207,9 @@ type DeliveryFilter struct {
 	EventName      string
 	Project        string
 	Event          ID
-	Before         ID // only older ones than this, for paging
-	After          ID // only newer ones than this
+	Reason         string // why an attempt of it failed, as Attempt.Reason
+	Before         ID     // only older ones than this, for paging
+	After          ID     // only newer ones than this
 	OldestFirst    bool
 	Limit          int // at most 1000; zero means 50
 }

@@ -32,7 +32,7 @@ type History = iter.Seq2[desk.Exported, error]
 
 // Past is the result of a backtest: the problems of the draft, and unless one is an error, the report.
 type Past struct {
-	Check  Check            `json:"check"`
+	Check  Check            `json:"check,omitzero"`
 	Report *backtest.Report `json:"report,omitempty"`
 }
 

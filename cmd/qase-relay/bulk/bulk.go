@@ -90,7 +90,8 @@ func outcome(j desk.Job) error {
 func (r Retry) spec() desk.JobSpec {
 	f := r.Filter
 	return desk.JobSpec{Verb: r.Verb, State: store.State(f.Get("state")), Rule: f.Get("rule"), Notifier: f.Get("notifier"),
-		Project: f.Get("project"), Event: f.Get("event"), Since: f.Get("since"), Until: f.Get("until")}
+		Project: f.Get("project"), Event: f.Get("event"), Reason: f.Get("reason"),
+		Since: f.Get("since"), Until: f.Get("until")}
 }
 
 // list returns the deliveries that the job is about to change: all for JSON, and otherwise those of one page. more says

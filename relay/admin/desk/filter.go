@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"qaserelay/notifiers"
 	"qaserelay/relay/store"
 	"qaserelay/rules/value"
 )
@@ -62,11 +63,24 @@ func ParseState(text string) (store.State, error) {
 	return state, nil
 }
 
+// Reasons lists why attempts can fail.
+func Reasons() []string { return notifiers.Reasons() }
+
+// ParseReason reads the reason of an attempt that failed, or none.
+func ParseReason(text string) (string, error) {
+	if text != "" && !slices.Contains(Reasons(), text) {
+		return "", fmt.Errorf("reason: want one of %s, not %q", strings.Join(Reasons(), ", "),
+			value.Shorten(text, 40))
+	}
+	return text, nil
+}
+
 // FilterText returns a filter of deliveries in words.
 func FilterText(f store.DeliveryFilter) string {
 	var words []string
 	for _, w := range [][2]string{{"state", string(f.State)}, {"notifier", f.Notifier}, {"rule", f.Rule},
-		{"project", f.Project}, {"event", f.EventName}, {"event", idText(f.Event)}} {
+		{"project", f.Project}, {"event", f.EventName}, {"event", idText(f.Event)},
+		{"reason", f.Reason}} {
 		if w[1] != "" {
 			words = append(words, w[0]+" "+w[1])
 		}

@@ -23,10 +23,11 @@ type JobSpec struct {
 	Rule     string      `json:"rule,omitempty"`
 	Notifier string      `json:"notifier,omitempty"`
 	Project  string      `json:"project,omitempty"`
-	Event    string      `json:"event,omitempty"` // a name, or the id of an event
-	Since    string      `json:"since,omitempty"` // made at this time or later
-	Until    string      `json:"until,omitempty"` // made before this time
-	Error    string      `json:"error,omitempty"` // a kind of error, as previews name it
+	Event    string      `json:"event,omitempty"`  // a name, or the id of an event
+	Reason   string      `json:"reason,omitempty"` // why an attempt failed, in one word
+	Since    string      `json:"since,omitempty"`  // made at this time or later
+	Until    string      `json:"until,omitempty"`  // made before this time
+	Error    string      `json:"error,omitempty"`  // a kind of error, as previews name it
 }
 
 // Job is a job that changes many deliveries.
@@ -133,10 +134,11 @@ func (s *JobSpec) choice() (c jobs.Choice, err error) {
 			value.Shorten(string(s.State), 40))}
 	}
 	c.Event, c.EventID = ParseEvent(s.Event)
-	var err1, err2 error
+	var err1, err2, err3 error
+	c.Reason, err3 = ParseReason(s.Reason)
 	c.Since, err1 = ParseTime("since", s.Since)
 	c.Until, err2 = ParseTime("until", s.Until)
-	if err := errors.Join(err1, err2); err != nil {
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return c, &InputError{err.Error()}
 	}
 	return c, nil
@@ -144,7 +146,7 @@ func (s *JobSpec) choice() (c jobs.Choice, err error) {
 
 // isEmpty reports whether a filter selects all.
 func isEmpty(s JobSpec) bool {
-	return s.State == "" && s.Rule+s.Notifier+s.Project+s.Event+s.Since+s.Until+s.Error == ""
+	return s.State == "" && s.Rule+s.Notifier+s.Project+s.Event+s.Reason+s.Since+s.Until+s.Error == ""
 }
 
 // verb reads what a job does.
@@ -259,7 +261,8 @@ func optional(t time.Time) *time.Time {
 
 // specOf returns a choice as a request names it.
 func specOf(c jobs.Choice) JobSpec {
-	s := JobSpec{State: c.State, Rule: c.Rule, Notifier: c.Notifier, Project: c.Project, Event: c.Event, Error: c.Error}
+	s := JobSpec{State: c.State, Rule: c.Rule, Notifier: c.Notifier, Project: c.Project, Event: c.Event, Reason: c.Reason,
+		Error: c.Error}
 	if c.EventID != 0 {
 		s.Event = c.EventID.String()
 	}

@@ -65,8 +65,9 @@ type Choice struct {
 	Project  string      `json:"project,omitempty"`
 	Event    string      `json:"event,omitempty"` // event_name
 	EventID  store.ID    `json:"event_id,omitempty"`
-	Since    time.Time   `json:"since,omitzero"` // made at this time or later
-	Until    time.Time   `json:"until,omitzero"` // made before this time
+	Reason   string      `json:"reason,omitempty"` // why an attempt failed
+	Since    time.Time   `json:"since,omitzero"`   // made at this time or later
+	Until    time.Time   `json:"until,omitzero"`   // made before this time
 	Error    string      `json:"error,omitempty"`
 	IDs      []store.ID  `json:"ids,omitempty"`
 }
@@ -74,7 +75,7 @@ type Choice struct {
 // Filter returns the choice as a filter of the store. The error and the ids are not in it.
 func (c *Choice) Filter() store.DeliveryFilter {
 	f := store.DeliveryFilter{State: c.State, Notifier: c.Notifier, Rule: c.Rule, Project: c.Project, EventName: c.Event,
-		Event: c.EventID}
+		Event: c.EventID, Reason: c.Reason}
 	if !c.Since.IsZero() {
 		f.After = store.FirstID(c.Since) - 1
 	}
@@ -115,6 +116,7 @@ func (c *Choice) Text() string {
 	if c.EventID != 0 {
 		add("event", c.EventID.String())
 	}
+	add("reason", c.Reason)
 	if !c.Since.IsZero() {
 		add("since", c.Since.UTC().Format(time.RFC3339))
 	}

@@ -48,6 +48,14 @@ func (w *Where) OfEvent(name, project string) {
 	}
 }
 
+// OfAttempts selects deliveries of which an attempt failed for a reason, unless the reason is empty. id is the column of
+// their ids.
+func (w *Where) OfAttempts(id, reason string) {
+	if reason != "" {
+		w.Add("EXISTS (SELECT 1 FROM attempts a WHERE a.delivery_id = "+id+" AND a.reason = ?)", reason)
+	}
+}
+
 // Text returns the conditions as a clause, or nothing.
 func (w *Where) Text() string {
 	if len(w.Conds) == 0 {

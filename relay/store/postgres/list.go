@@ -121,6 +121,7 @@ func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (
 	w.Equal("d.notifier", clean(f.Notifier))
 	w.Equal("e.name", clean(f.EventName))
 	w.Equal("e.project", clean(f.Project))
+	w.OfAttempts("d.id", clean(f.Reason))
 	var reach listing.Reach
 	switch {
 	case f.Event != 0:

@@ -206,6 +206,7 @@ func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (
 		w.Add("event_id = ?", f.Event)
 	}
 	w.OfEvent(f.EventName, f.Project)
+	w.OfAttempts("deliveries.id", f.Reason)
 	var reach listing.Reach
 	if sc.along != "" {
 		reach = s.reach(ctx, "deliveries"+sc.along, sc.alongConds)
@@ -259,7 +260,7 @@ func scanOf(f store.DeliveryFilter, many bool) (sc scan) {
 	case store.Delivered:
 		sc.conds = []string{"state = 'delivered'"}
 	}
-	other := f.Rule != "" || f.EventName != "" || f.Project != ""
+	other := f.Rule != "" || f.EventName != "" || f.Project != "" || f.Reason != ""
 	switch {
 	case f.Event != 0:
 		sc.index = " INDEXED BY deliveries_event"

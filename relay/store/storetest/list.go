@@ -95,6 +95,36 @@ func listCases() map[string]func(*Fixture) {
 				f.Equal(fmt.Sprintf("%+v", filter), f.DeliveryIDs(filter), want)
 			}
 		},
+		"deliveries are filtered by why an attempt failed": func(f *Fixture) {
+			var ids []store.ID
+			for range 4 {
+				d := f.MakeDelivery("n", "")
+				f.AcceptOne(f.MakeEvent(), store.Plan{Deliveries: []store.NewDelivery{d}})
+				ids = append(ids, d.ID)
+			}
+			end := func(state store.State, reason string, ids ...store.ID) {
+				f.report(state, f.Now(), &store.Attempt{At: f.Now(), Reason: reason}, ids)
+			}
+			f.claimAll()
+			end(store.Pending, "serverError", ids[0], ids[1])
+			f.claimAll()
+			end(store.Dead, "authError", ids[0], ids[2])
+			end(store.Delivered, "", ids[1])
+			for filter, want := range map[store.DeliveryFilter][]store.ID{
+				{Reason: "serverError"}:                         {ids[1], ids[0]},
+				{Reason: "authError"}:                           {ids[2], ids[0]},
+				{Reason: "authError", State: store.Dead}:        {ids[2], ids[0]},
+				{Reason: "serverError", State: store.Delivered}: {ids[1]},
+				{Reason: "serverError", State: store.Pending}:   {},
+				{Reason: "authError", Notifier: "n", Rule: "r"}: {ids[2], ids[0]},
+				{Reason: "authError", Notifier: "m"}:            {},
+				{Reason: "dns"}:                                 {},
+				{Reason: "authError", OldestFirst: true}:        {ids[0], ids[2]},
+				{Reason: "authError", Before: ids[2]}:           {ids[0]},
+			} {
+				f.Equal(fmt.Sprintf("%+v", filter), f.DeliveryIDs(filter), want)
+			}
+		},
 		"deliveries are filtered by state, rule, notifier and event": func(f *Fixture) {
 			events := map[store.State]store.ID{}
 			for _, s := range store.States() {
