@@ -111,7 +111,7 @@ func TestEveryFieldOfAnAnswerIsDescribed(t *testing.T) {
 		"Rule": desk.Rule{}, "RuleTarget": rulebook.Target{}, "Backtest": trial.Backtest{}, "BacktestRequest": trial.BacktestRequest{}, "WhyAnswer": why.Answer{}, "WhyStep": why.Step{}, "WhyEvent": why.Found{}, "TrialEvent": trial.Event{}, "TrialRequest": trial.Request{},
 		"Draft": trial.Draft{}, "TrialResult": trial.Result{}, "TriedEvent": trial.Tried{}, "TrialMessage": trial.Message{},
 		"Picture": trial.Picture{}, "PictureLine": trial.Line{}, "PictureRun": trial.Run{}, "Near": trial.Near{},
-		"TrialChange": trial.Change{}, "Check": trial.Check{}, "Problem": diag.Problem{}, "CatalogEvent": catalog.Event{}, "RuleTest": rulebook.Test{}, "RuleUse": rulebook.Use{}, "Notifier": desk.Notifier{}, "Choice": choice{}, "Replay": desk.Replay{}, "Drift": relay.Drift{},
+		"TrialChange": trial.Change{}, "Check": trial.Check{}, "Problem": diag.Problem{}, "CatalogEvent": catalog.Event{}, "RuleTest": rulebook.Test{}, "RuleUse": rulebook.Use{}, "Notifier": desk.Notifier{}, "RelayState": desk.RelayState{}, "Choice": choice{}, "Replay": desk.Replay{}, "Drift": relay.Drift{},
 		"ExportPage": desk.ExportPage{}, "Exported": desk.Exported{}, "Decided": desk.Decided{}, "Message": desk.Message{},
 		"Silence": desk.Silence{}, "SilenceSpec": desk.SilenceSpec{}, "SilencePreview": desk.SilencePreview{},
 		"SilencedMessage": desk.SilencedMessage{}, "JobSpec": jobBody{}, "JobFilter": desk.JobSpec{}, "Jobs": desk.Jobs{},

@@ -26,6 +26,7 @@ import (
 	"qaserelay/relay/ingest/refused"
 	"qaserelay/relay/listen"
 	"qaserelay/relay/metrics"
+	"qaserelay/relay/presence"
 	"qaserelay/relay/store"
 	"qaserelay/relay/telemetry"
 	"qaserelay/relay/trial"
@@ -82,7 +83,8 @@ type Relay struct {
 	engine   *relay.Engine
 	desk     *desk.Desk
 	refused  *refused.Book
-	guard    *access.Guard // of the admin address
+	guard    *access.Guard   // of the admin address
+	presence *presence.Board // nil where no other relay can use the store
 	jobs     *jobs.Register
 	reloader *config.Reloader
 	exports  *telemetry.Telemetry // nil if none are configured
@@ -166,6 +168,7 @@ func (r *Relay) assemble(ctx context.Context) (err error) {
 	r.engine = relay.New(relay.Options{Store: r.store, Config: o.Config, DryRun: o.DryRun, Logger: o.Logger,
 		Metrics: m, Telemetry: r.exports})
 	r.refused = refused.New(r.store, o.Logger)
+	r.presence = r.newPresence()
 	r.reloader = config.NewReloader(config.ReloadOptions{Patterns: o.Rules, Load: o.Load, Config: o.Config,
 		Apply: r.engine.Reload, Logger: o.Logger, Observe: m.Reloaded})
 	r.public.http = ingest.Server("", r.exports.Handler(ingest.New(ingest.Options{
@@ -232,6 +235,9 @@ func (r *Relay) Run(ctx context.Context) error {
 	others.Go(func() { r.watchTokens(ctx) })
 	others.Go(func() { r.refused.Run(ctx) })
 	others.Go(func() { r.jobs.Run(ctx) })
+	if r.presence != nil {
+		others.Go(func() { r.presence.Run(ctx) })
+	}
 
 	r.o.Started(r)
 	<-ctx.Done()

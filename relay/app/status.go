@@ -2,8 +2,11 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +19,7 @@ import (
 	"qaserelay/relay/admin/why"
 	"qaserelay/relay/console"
 	"qaserelay/relay/metrics"
+	"qaserelay/relay/presence"
 	"qaserelay/relay/store"
 	"qaserelay/relay/trial"
 	"qaserelay/rules/diag"
@@ -27,7 +31,7 @@ func (r *Relay) adminOptions(m *metrics.Metrics) (admin.Options, error) {
 	r.desk = desk.New(desk.Options{Store: r.store, Jobs: r.jobs, Status: r.status, Retry: r.engine.Retry,
 		Cancel: r.engine.Cancel, Rerender: r.engine.Rerender, Replay: r.engine.Replay,
 		Resume: r.engine.Resume, Pause: r.engine.Pause, TestMessage: r.engine.TestMessage, FireNow: r.engine.FireNow, Drift: r.engine.Drift,
-		FilledFrom: r.engine.FilledFrom, Refused: r.refused.List,
+		FilledFrom: r.engine.FilledFrom, Relays: r.relays, Refused: r.refused.List,
 		Problems: func() diag.Problems { return r.reloader.Status().Problems.Errors() }, Silences: r.engine.Silences(),
 		Config: r.engine.Config, Logger: r.o.Logger})
 	r.guard = access.New(r.accessOptions())
@@ -101,4 +105,27 @@ func (r *Relay) status() desk.Status {
 		st.Notifiers = append(st.Notifiers, n)
 	}
 	return st
+}
+
+// newPresence returns the board on which the relays of a store show the states of their notifiers, or nil where no other
+// relay can use the store.
+func (r *Relay) newPresence() *presence.Board {
+	if r.store.Notifications() == nil {
+		return nil
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "a relay"
+	}
+	return presence.New(presence.Options{KV: r.store, Now: r.store.Now, ID: rand.Text(), Logger: r.o.Logger,
+		Name:   func() string { return fmt.Sprintf("%s, node %d", host, r.store.Node()) },
+		States: r.engine.NotifierStates})
+}
+
+// relays lists the relays that use the store.
+func (r *Relay) relays(ctx context.Context) ([]presence.Relay, error) {
+	if r.presence == nil {
+		return nil, nil
+	}
+	return r.presence.List(ctx)
 }

@@ -162,12 +162,24 @@ func (c *Console) addStuck(ctx context.Context, o *overview) error {
 		if isPaused(n) {
 			o.Alerts = append(o.Alerts, alert{"bad", n.Name + " sends nothing: " + cutText(n.Why, 120), "notifiers/" + url.PathEscape(n.Name)})
 		}
+		o.Alerts = append(o.Alerts, elsewhere(n)...)
 		if n.Dead > 0 {
 			o.Alerts = append(o.Alerts, alert{"warn", count(n.Dead, "dead letter") + " of " + n.Name,
 				"dead?" + url.Values{"notifier": {n.Name}}.Encode()})
 		}
 	}
 	return nil
+}
+
+// elsewhere returns an alert for each other relay that sends nothing through a notifier which sends here.
+func elsewhere(n desk.Notifier) (all []alert) {
+	for _, r := range n.Relays {
+		if r.State != "" && r.State != "closed" && !isPaused(n) {
+			all = append(all, alert{"bad", n.Name + " sends nothing from " + r.Relay + ": " + cutText(r.Why, 120),
+				"notifiers/" + url.PathEscape(n.Name)})
+		}
+	}
+	return all
 }
 
 // isPaused reports whether messages of a notifier wait although they are due.

@@ -19,6 +19,7 @@ import (
 	"qaserelay/relay/admin/jobs"
 	"qaserelay/relay/config"
 	"qaserelay/relay/ingest/refused"
+	"qaserelay/relay/presence"
 	"qaserelay/relay/silences"
 	"qaserelay/relay/store"
 	"qaserelay/rules/diag"
@@ -30,7 +31,7 @@ const MaxPage = 500
 // maxSiblings bounds the deliveries of one event that are read.
 const maxSiblings = 1000
 
-// Options are the parts of a relay that a desk works with. All but Logger, FilledFrom, Refused and Problems are
+// Options are the parts of a relay that a desk works with. All but Logger, FilledFrom, Relays, Refused and Problems are
 // needed.
 type Options struct {
 	Store store.Store
@@ -58,6 +59,8 @@ type Options struct {
 	Drift func() []relay.Drift
 	// FilledFrom returns the time from which on all stored events are outlined and counted; zero is all of them.
 	FilledFrom func() time.Time
+	// Relays lists the relays that use the store; nil is this one alone.
+	Relays func(ctx context.Context) ([]presence.Relay, error)
 	// Refused lists the webhook calls that were refused; nil is none.
 	Refused func(ctx context.Context) ([]refused.Group, error)
 	// Problems lists the errors of the last load of the rules, if it failed; nil is none.
@@ -89,6 +92,9 @@ func New(o Options) *Desk {
 	}
 	if o.Refused == nil {
 		o.Refused = func(context.Context) ([]refused.Group, error) { return nil, nil }
+	}
+	if o.Relays == nil {
+		o.Relays = func(context.Context) ([]presence.Relay, error) { return nil, nil }
 	}
 	if o.FilledFrom == nil {
 		o.FilledFrom = func() time.Time { return time.Time{} }
@@ -151,6 +157,10 @@ type Notifier struct {
 	NextTry    *time.Time `json:"next_try_at,omitempty"` // when the next message may be sent, if not now
 	Rate       string     `json:"rate,omitempty"`        // the limit, such as 60/m; empty for none
 	RateEach   bool       `json:"rate_each,omitempty"`   // the limit is for each channel, chat or the like
+	// Failing says why its last attempts failed, if all of them did although messages are sent: permanently.
+	Failing *Failing `json:"failing,omitempty"`
+	// Relays are its states on each relay of the store, if there are several. State and what follows are those here.
+	Relays []RelayState `json:"relays,omitempty"`
 }
 
 // Status describes the running relay.
@@ -191,7 +201,7 @@ func (d *Desk) Notifiers(ctx context.Context) ([]Notifier, error) {
 			list[i].Oldest = &b.Oldest
 		}
 	}
-	return list, nil
+	return list, errors.Join(d.addRelays(ctx, list), d.addFailing(ctx, list))
 }
 
 func orEmpty[T any](list []T) []T {

@@ -63,15 +63,19 @@ func (d *Desk) NotifierHealth(ctx context.Context, name string) (Health, error) 
 	if i < 0 {
 		return Health{}, dispatch.ErrNoNotifier
 	}
-	h := Health{Notifier: list[i], Reasons: []Reason{}, Recent: []LastAttempt{}}
+	return d.healthOf(ctx, list[i])
+}
+
+func (d *Desk) healthOf(ctx context.Context, n Notifier) (Health, error) {
+	h := Health{Notifier: n, Reasons: []Reason{}, Recent: []LastAttempt{}}
 	if err := d.countHealth(ctx, &h); err != nil {
 		return Health{}, failed("reading what was counted", err)
 	}
-	attempts, err := d.o.Store.LastAttempts(ctx, name, ratedAttempts)
+	attempts, err := d.o.Store.LastAttempts(ctx, n.Name, ratedAttempts)
 	if err != nil {
 		return Health{}, failed("reading the last attempts", err)
 	}
-	h.RateUsed = d.rateUsed(name, attempts)
+	h.RateUsed = d.rateUsed(n.Name, attempts)
 	for _, a := range attempts[:min(len(attempts), recentAttempts)] {
 		h.Recent = append(h.Recent, LastAttempt{Delivery: a.Delivery.String(), Title: a.Title, At: a.At,
 			Seconds: a.Took.Seconds(), OK: a.Reason == "", Status: a.Status, Reason: a.Reason, Error: a.Error})
@@ -87,7 +91,7 @@ func (d *Desk) NotifiersHealth(ctx context.Context) ([]Health, error) {
 	}
 	all := make([]Health, 0, len(list))
 	for _, n := range list {
-		h, err := d.NotifierHealth(ctx, n.Name)
+		h, err := d.healthOf(ctx, n)
 		if err != nil {
 			return nil, err
 		}
