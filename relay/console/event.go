@@ -40,11 +40,16 @@ type eventPage struct {
 	Facts    *payload.Node // what the Qase API said of it
 }
 
-// SilenceQuery fills the form for a silence about the same thing: its entity, or else events of its kind of the project.
+// SilenceQuery fills the form for a silence about the same thing.
 func (p *eventPage) SilenceQuery() template.URL {
-	v := url.Values{"entity": {p.Entity}}
-	if p.Entity == "" {
-		v = url.Values{"project": {p.Project}, "event": {p.Event.Event}}
+	return silenceQuery(p.Entity, p.Project, p.Event.Event)
+}
+
+// silenceQuery fills the form for a silence about an entity, or else about events of a name and project.
+func silenceQuery(entity, project, event string) template.URL {
+	v := url.Values{"entity": {entity}}
+	if entity == "" {
+		v = url.Values{"project": {project}, "event": {event}}
 	}
 	return template.URL(v.Encode())
 }

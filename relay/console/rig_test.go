@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -60,6 +61,7 @@ type rigOptions struct {
 	URLs   []string
 	DryRun bool
 	Store  string // the URL of the store; empty is a new file
+	Rules  string // in place of rigRules
 }
 
 // start runs a relay until the end of the test.
@@ -68,7 +70,7 @@ func start(t *testing.T, o rigOptions) *rig {
 	receiver := httptest.NewServer(http.HandlerFunc(receive))
 	t.Cleanup(receiver.Close)
 	rules := filepath.Join(t.TempDir(), "rules.yaml")
-	if err := os.WriteFile(rules, []byte(strings.ReplaceAll(rigRules, "RECEIVER", receiver.URL)), 0o600); err != nil {
+	if err := os.WriteFile(rules, []byte(strings.ReplaceAll(cmp.Or(o.Rules, rigRules), "RECEIVER", receiver.URL)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cfg, problems := config.Load([]string{rules}, config.LoadOptions{})
@@ -113,6 +115,7 @@ func receive(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, `{"ok":true,"channel":"C1","ts":"1.2"}`)
 	default:
 		w.WriteHeader(http.StatusAccepted)
+		_, _ = io.WriteString(w, "thank you")
 	}
 }
 

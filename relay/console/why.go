@@ -2,6 +2,7 @@ package console
 
 import (
 	"errors"
+	"html/template"
 	"net/http"
 	"net/url"
 	"strings"
@@ -17,6 +18,12 @@ type whyPage struct {
 	Wrong           string      // a question that cannot be answered
 	Answer          *why.Answer // nil before the question
 	Steps           []whyStep
+}
+
+// SilenceQuery fills the form for a silence about what the answer is about.
+func (p *whyPage) SilenceQuery() template.URL {
+	e := p.Answer.Event
+	return silenceQuery(e.Entity, e.Project, e.Event)
 }
 
 // whyStep is a step of the answer.

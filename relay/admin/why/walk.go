@@ -11,6 +11,7 @@ import (
 	"qaserelay/relay/store"
 	"qaserelay/rules"
 	"qaserelay/rules/catalog"
+	"qaserelay/rules/value"
 )
 
 // walk follows one event from its arrival to its messages.
@@ -32,7 +33,9 @@ func (w *walk) add(name string, state State, text string, details ...string) *St
 
 // all adds all steps.
 func (w *walk) all(ctx context.Context) error {
-	w.arrived()
+	if err := w.arrived(ctx); err != nil {
+		return err
+	}
 	if w.event.State == "waiting" {
 		w.undecided()
 		return nil
@@ -49,26 +52,56 @@ func (w *walk) all(ctx context.Context) error {
 }
 
 // arrived adds the steps from the arrival to the catalog.
-func (w *walk) arrived() {
+func (w *walk) arrived(ctx context.Context) error {
 	e := w.event
 	text := fmt.Sprintf("arrived at %s at the source %s", w.asker.timeText(e.ReceivedAt), e.Source)
 	if e.Kind != "" {
 		text = fmt.Sprintf("made by the relay (%s) at %s", e.Kind, w.asker.timeText(e.ReceivedAt))
 	}
 	w.add("arrived", Passed, text)
-	text = "it is the first with its body"
-	if e.ReplayOf != "" {
-		text = "it repeats the event " + e.ReplayOf + ", since a person asked for it"
+	if err := w.first(ctx); err != nil {
+		return err
 	}
-	w.add("duplicate", Passed, text)
 	if _, known := catalog.Lookup(e.Event); known || e.Kind != "" {
-		w.add("known", Passed, e.Event+" is in the catalog")
-		return
+		w.add("known", Passed, e.Event+" is in the catalog").Details = w.drift()
+		return nil
 	}
 	s := w.add("known", Passed, e.Event+" is not in the catalog; rules can match it all the same")
 	if hint := catalog.Hint(e.Event); hint != "" {
 		s.Details = []string{hint}
 	}
+	return nil
+}
+
+// first adds whether the event is the first one of its kind and body. What repeats a body within a day is not stored, so
+// only an event that says the same of the same thing in another body can stand before it.
+func (w *walk) first(ctx context.Context) error {
+	e := w.event
+	if e.ReplayOf != "" {
+		w.add("duplicate", Passed, "it repeats the event "+e.ReplayOf+", since a person asked for it")
+		return nil
+	}
+	s := w.add("duplicate", Passed, "it is the first with its body; a call with the same body within 24 hours is answered with its id")
+	id, err := w.asker.desk.EarlierEvent(ctx, e)
+	if err != nil || id == 0 {
+		return err
+	}
+	rows, err := w.asker.store.OutlinesOf(ctx, []store.ID{id})
+	if before, known := rows[id]; known && before.Name == e.Event && e.ReceivedAt.Sub(before.ReceivedAt) < day {
+		s.Details = []string{fmt.Sprintf("the event before about the same thing has the same name, and another body: %s, at %s", id,
+			w.asker.timeText(before.ReceivedAt))}
+	}
+	return err
+}
+
+// drift names the fields of events of this name that the catalog does not have.
+func (w *walk) drift() (texts []string) {
+	for _, d := range w.asker.desk.Drift() {
+		if d.Event == w.event.Event && d.Field != "" {
+			texts = append(texts, "events of this name have the field "+d.Field+", which is not in the catalog")
+		}
+	}
+	return texts
 }
 
 // undecided ends at an event that waits for what Qase says of it.
@@ -251,8 +284,7 @@ func (w *walk) delivered(ctx context.Context) error {
 		return err
 	}
 	w.failed(dead)
-	w.arrivedAt(done, len(waits)+len(dead) > 0)
-	return nil
+	return w.arrivedAt(ctx, done, len(waits)+len(dead) > 0)
 }
 
 // waits adds the messages that wait, and why.
@@ -266,21 +298,61 @@ func (w *walk) waits(ctx context.Context, all []desk.Delivery) error {
 		return err
 	}
 	var texts []string
-	for _, d := range all {
-		text := d.Notifier + ": " + string(d.State) + " after " + counted(d.Attempts, "attempt")
-		if d.Error != "" {
-			text += ", the last one failed: " + d.Error
+	for i := range all {
+		text, err := w.waitText(ctx, &all[i])
+		if err != nil {
+			return err
 		}
-		if d.NextAt != nil {
-			text += ", next attempt at " + w.asker.timeText(*d.NextAt)
-		}
-		if i := slices.IndexFunc(states, func(n desk.Notifier) bool { return n.Name == d.Notifier }); i >= 0 && states[i].Why != "" {
+		if i := slices.IndexFunc(states, func(n desk.Notifier) bool { return n.Name == all[i].Notifier }); i >= 0 && states[i].Why != "" {
 			text += "; the notifier is " + states[i].State + ": " + states[i].Why
 		}
 		texts = append(texts, text)
 	}
 	w.add("waits", Pending, counted(len(all), "message")+" not sent yet", texts...).Delivery = all[0].ID
 	return nil
+}
+
+// waitText says what a message waits for: an earlier one about the same thing, or its next attempt.
+func (w *walk) waitText(ctx context.Context, d *desk.Delivery) (string, error) {
+	text := d.Notifier + ": " + string(d.State) + " after " + counted(d.Attempts, "attempt")
+	if d.Error != "" {
+		text += ", the last one failed: " + d.Error
+	}
+	ahead, err := w.asker.ahead(ctx, d)
+	switch {
+	case err != nil:
+		return "", err
+	case ahead != nil:
+		text += fmt.Sprintf(", behind the delivery %s about the same thing (%s), which is %s after %s", ahead.ID, ahead.Title, ahead.State,
+			counted(ahead.Attempts, "attempt"))
+	case d.NextAt != nil:
+		text += ", next attempt at " + w.asker.timeText(*d.NextAt)
+	}
+	return text, nil
+}
+
+// ahead returns the delivery that one waits for, since those of one stream are sent in order, or nil.
+func (a *Asker) ahead(ctx context.Context, d *desk.Delivery) (*store.Delivery, error) {
+	id, err := store.ParseID(d.ID)
+	if err != nil {
+		return nil, nil
+	}
+	this, _, err := a.store.Delivery(ctx, id)
+	if err != nil || this.OrderKey == "" {
+		return nil, err
+	}
+	for _, state := range []store.State{store.Sending, store.Pending} {
+		page, _, err := a.store.Deliveries(ctx, store.DeliveryFilter{State: state, Notifier: d.Notifier, Before: id, Limit: 500})
+		if err != nil {
+			return nil, err
+		}
+		for i := range page {
+			if page[i].OrderKey == this.OrderKey {
+				return &page[i], nil
+			}
+		}
+	}
+	return nil, nil
 }
 
 // failed adds the messages that failed for good.
@@ -297,17 +369,27 @@ func (w *walk) failed(all []desk.Delivery) {
 		all[0].ID, texts...).Delivery = all[0].ID
 }
 
-// arrivedAt adds the messages that arrived.
-func (w *walk) arrivedAt(all []desk.Delivery, others bool) {
+// maxAnswer is how much of the answer of a receiver is shown, in characters.
+const maxAnswer = 200
+
+// arrivedAt adds the messages that arrived, with what their receivers answered.
+func (w *walk) arrivedAt(ctx context.Context, all []desk.Delivery, others bool) error {
 	if len(all) == 0 {
 		w.add("delivered", Skipped, "no message has arrived")
-		return
+		return nil
 	}
 	var texts []string
 	for _, d := range all {
 		text := fmt.Sprintf("%s by %s at %s: %s", d.Notifier, d.Rule, w.asker.timeText(d.UpdatedAt), strings.TrimSpace(d.Status+" "+d.Title))
 		if d.Error != "" {
 			text += " (" + d.Error + ")"
+		}
+		answer, err := w.asker.answerTo(ctx, &d)
+		if err != nil {
+			return err
+		}
+		if answer != "" {
+			text += "; the receiver answered: " + answer
 		}
 		texts = append(texts, text)
 	}
@@ -316,6 +398,23 @@ func (w *walk) arrivedAt(all []desk.Delivery, others bool) {
 		text += ", others not"
 	}
 	w.add("delivered", Passed, text, texts...).Delivery = all[0].ID
+	return nil
+}
+
+// answerTo returns the beginning of what the receiver answered to the last attempt.
+func (a *Asker) answerTo(ctx context.Context, d *desk.Delivery) (string, error) {
+	id, err := store.ParseID(d.ID)
+	if err != nil {
+		return "", nil
+	}
+	_, attempts, err := a.store.Delivery(ctx, id)
+	if errors.Is(err, store.ErrNotFound) || err == nil && len(attempts) == 0 {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return value.OneLine(value.Shorten(attempts[len(attempts)-1].Response, maxAnswer)), nil
 }
 
 // conclude sets the verdict by the first step that is not as it should be, faults before all else.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -49,6 +50,7 @@ func (v Verdict) IsFine() bool { return v != Failed && v != NeverArrived }
 // Found is an event that was found.
 type Found struct {
 	ID         string    `json:"id"`
+	Entity     string    `json:"entity,omitempty"` // the key of the run, defect … that it is about; of the event of the steps
 	Event      string    `json:"event"`
 	Project    string    `json:"project"`
 	Subject    string    `json:"subject,omitempty"`
@@ -111,7 +113,7 @@ func (a *Asker) Ask(ctx context.Context, text string, until time.Time) (Answer, 
 		out.SearchedBack = &back
 	}
 	if len(found) == 0 {
-		return a.missing(ctx, &q, out)
+		return a.missing(ctx, &q, until, out)
 	}
 	chosen := found[0]
 	out.Event = &chosen
@@ -124,6 +126,7 @@ func (a *Asker) Ask(ctx context.Context, text string, until time.Time) (Answer, 
 	if err != nil {
 		return out, err
 	}
+	out.Event.Entity = e.Entity
 	w := &walk{asker: a, event: &e, only: delivery}
 	_ = json.Unmarshal(e.Decisions, &w.decision) // one that cannot be read has matched nothing
 	if err := w.all(ctx); err != nil {
@@ -134,7 +137,7 @@ func (a *Asker) Ask(ctx context.Context, text string, until time.Time) (Answer, 
 }
 
 // missing answers a question about which no event was found.
-func (a *Asker) missing(ctx context.Context, q *question, out Answer) (Answer, error) {
+func (a *Asker) missing(ctx context.Context, q *question, until time.Time, out Answer) (Answer, error) {
 	s := Step{Name: "arrived", State: Broken, Text: "no event about " + q.about() + " has arrived"}
 	if out.SearchedBack != nil {
 		s.Details = append(s.Details, "searched back to "+a.timeText(*out.SearchedBack))
@@ -153,12 +156,12 @@ func (a *Asker) missing(ctx context.Context, q *question, out Answer) (Answer, e
 		}
 		s.Details = append(s.Details, text)
 	}
-	more, err := a.refusals(ctx)
+	more, err := a.refusals(ctx, until)
 	if err != nil {
 		return out, err
 	}
-	told, err := a.toldAbout(ctx, q)
-	s.Details = append(append(s.Details, told...), more...)
+	unseen, err := a.unseenKind(ctx, q)
+	s.Details = append(append(s.Details, unseen...), more...)
 	out.Steps, out.Verdict = append(out.Steps, s), NeverArrived
 	out.Summary = "No event about " + q.about() + " has arrived."
 	return out, err
@@ -166,64 +169,90 @@ func (a *Asker) missing(ctx context.Context, q *question, out Answer) (Answer, e
 
 const day = 24 * time.Hour
 
-// refusals says which calls were refused in the last day.
-func (a *Asker) refusals(ctx context.Context) (texts []string, err error) {
-	all, err := a.store.Tallies(ctx, store.TallyFilter{Kind: store.TallyRefused, From: time.Now().Add(-day)})
+// maxRefusals is how many groups of refused calls are named.
+const maxRefusals = 5
+
+// refusals says which calls were refused in the day before a time, the newest first.
+func (a *Asker) refusals(ctx context.Context, until time.Time) (texts []string, err error) {
+	all, err := a.desk.Refusals(ctx)
 	if err != nil {
 		return nil, err
 	}
-	type group struct{ source, status string }
-	counts, order := map[group]int64{}, []group{}
-	for _, t := range all {
-		g := group{t.A, t.B}
-		if counts[g] == 0 {
-			order = append(order, g)
-		}
-		counts[g] += t.N
+	if until.IsZero() {
+		until = time.Now()
 	}
-	for _, g := range order {
-		texts = append(texts, fmt.Sprintf("in the last 24 hours %d calls to the source %q were refused with %s%s", counts[g], g.source,
-			g.status, refusalHint(g.status)))
+	left := 0
+	for _, g := range all {
+		switch {
+		case g.At.After(until) || g.At.Before(until.Add(-day)):
+		case len(texts) == maxRefusals:
+			left += g.Count
+		default:
+			texts = append(texts, a.refusalText(g))
+		}
+	}
+	if left > 0 {
+		texts = append(texts, fmt.Sprintf("%d more calls were refused in these 24 hours", left))
 	}
 	return texts, nil
 }
 
-// refusalHint says what a status means.
-func refusalHint(status string) string {
+// refusalText describes calls of one minute that were refused.
+func (a *Asker) refusalText(g desk.Refused) string {
+	calls, were := fmt.Sprintf("%d calls", g.Count), "were"
+	if g.Count == 1 {
+		calls, were = "1 call", "was"
+	}
+	if g.Source != "" {
+		calls += " to the source " + g.Source
+	}
+	if g.Sender != "" {
+		calls += " from " + g.Sender
+	}
+	return fmt.Sprintf("at %s %s %s refused with %d %s%s", g.At.In(a.desk.Zone()).Format("2006-01-02 15:04 MST"), calls, were, g.Status,
+		g.Reason, refusalHint(g.Status))
+}
+
+// refusalHint says what to do about a status.
+func refusalHint(status int) string {
 	switch status {
-	case "400":
+	case http.StatusBadRequest:
 		return ": the body was not an event"
-	case "401":
-		return ": the secret was missing or wrong"
-	case "403":
-		return ": the project or the address is not allowed"
-	case "404":
-		return ": there is no such source"
-	case "413":
-		return ": the body was too large"
-	case "503":
-		return ": the store could not take it, and Qase was asked to try again"
+	case http.StatusUnauthorized:
+		return ": compare the secret of the webhook in Qase with the secrets of the source"
+	case http.StatusForbidden:
+		return ": add the project or the address to the source, if it should be let in"
+	case http.StatusNotFound:
+		return ": compare the address of the webhook in Qase with the names of the sources"
+	case http.StatusRequestEntityTooLarge:
+		return ": Qase sends no body of this size"
+	case http.StatusServiceUnavailable:
+		return ": Qase was asked to try again"
 	}
 	return ""
 }
 
-// toldAbout says whether events of this kind have come at all in the last 30 days.
-func (a *Asker) toldAbout(ctx context.Context, q *question) (texts []string, err error) {
+// unseenKind says so if events of other kinds have come from the project in the last 30 days, but none of this one.
+func (a *Asker) unseenKind(ctx context.Context, q *question) (texts []string, err error) {
 	if q.kind == "" || q.project == "" {
 		return nil, nil
 	}
-	const window = 30 * day
-	all, err := a.store.Tallies(ctx, store.TallyFilter{Kind: store.TallyName, A: q.project, From: time.Now().Add(-window)})
-	if err != nil || len(all) == 0 {
-		return nil, err
-	}
+	all, err := a.store.Tallies(ctx, store.TallyFilter{Kind: store.TallyName, From: time.Now().Add(-30 * day)})
+	others := false
 	for _, t := range all {
-		if strings.HasPrefix(t.B, q.kind+".") {
-			return nil, nil
+		if _, project := store.CutFeedName(t.A); project != q.project {
+			continue
 		}
+		if strings.HasPrefix(t.B, q.kind+".") {
+			return nil, err
+		}
+		others = true
 	}
-	return []string{fmt.Sprintf("no %s.… event of the project %s has come in 30 days: choose them in the settings of the webhook in Qase",
-		q.kind, q.project)}, nil
+	if others {
+		texts = append(texts, fmt.Sprintf("no %s.… event of the project %s has come in 30 days, but others: choose them in the settings of the webhook in Qase",
+			q.kind, q.project))
+	}
+	return texts, err
 }
 
 // timeText returns a time for people, in the time zone of the settings.
