@@ -42,6 +42,9 @@ func Backup(ctx context.Context, url, file string, force bool, report func(Progr
 	part := filepath.Join(dir, "relay.db")
 	rows, err := backUpInto(ctx, url, part, report)
 	if err == nil {
+		err = sqlite.NoteBackup(part, time.Now(), byCommand(backupVerb, "of "+store.Redact(url)))
+	}
+	if err == nil {
 		err = sqlite.Publish(part, file, force)
 	}
 	if errors.Is(err, os.ErrExist) {
@@ -122,14 +125,21 @@ func copyInto(ctx context.Context, from transfer.Reader, to string, c copying) (
 // noteCopy adds the copy to the audit trail of its target.
 func noteCopy(ctx context.Context, to transfer.Writer, details string) error {
 	now := time.Now()
-	row := ledger.AuditRow(store.NewIDs(0).Next(now), now.UnixMilli(), &store.AuditEntry{Who: access.ByCLI,
-		How: access.ByCLI, Verb: transfer.CopyVerb, Details: details, Outcome: "ok"})
+	row := ledger.AuditRow(store.NewIDs(0).Next(now), now.UnixMilli(), byCommand(transfer.CopyVerb, details))
 	for _, t := range transfer.Tables() {
 		if t.Name == "audit" {
 			return to.Put(ctx, t, []transfer.Row{row}, "")
 		}
 	}
 	return nil
+}
+
+// backupVerb is the verb of the audit entry that a backup has about itself, for the store that is restored from it.
+const backupVerb = "backup"
+
+// byCommand returns an audit entry about what a command did to a store without a relay.
+func byCommand(verb, details string) *store.AuditEntry {
+	return &store.AuditEntry{Who: access.ByCLI, How: access.ByCLI, Verb: verb, Details: details, Outcome: "ok"}
 }
 
 func openTarget(ctx context.Context, url string) (transfer.Writer, error) {

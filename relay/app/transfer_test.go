@@ -350,6 +350,10 @@ func checkBackup(t *testing.T, url, file string, rows map[string]int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	noted, _, err := s.Audit(t.Context(), store.AuditFilter{Verb: backupVerb})
+	if err != nil || len(noted) != 1 || noted[0].How != "cli" || !strings.HasPrefix(noted[0].Details, "of ") {
+		t.Errorf("the backup is noted in it as %+v, %v", noted, err)
+	}
 	defer s.Close()
 	if list, _, err := s.Events(t.Context(), store.EventFilter{Limit: 1000}); err != nil || len(list) < 200 {
 		t.Errorf("the backup has %d events, %v", len(list), err)

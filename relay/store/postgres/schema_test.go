@@ -37,11 +37,15 @@ func testUpgrades(t *testing.T, c *pgtest.Cluster) {
 			INSERT INTO attempts (delivery_id, lease, at, took, status, reason, error, response)
 			VALUES (%[1]d + 1, 1, %[2]d, 5000000, '', 'client', 'no', '')`,
 			id, at.UnixMilli()))
-		s := openPostgres(t, url, func() time.Time { return at.Add(time.Hour) })
+		now := func() time.Time { return at.Add(time.Hour) }
+		s, other := openPostgres(t, url, now), openPostgres(t, url, now)
 		(&storetest.Fixture{T: t, Store: s}).CheckFilled(map[string]string{
 			store.TallyEvent: "WEB matched 1", store.TallyRule: "r matched 1", store.TallyDelivery: "n dead 1",
 			store.TallyReason: "n client 1", store.TallyAttempt: "n 03 1", store.TallySent: "",
-		})
+		}, other)
+		if err := other.Close(); err != nil {
+			t.Error(err)
+		}
 		ev, err := s.Event(t.Context(), id)
 		if err != nil || string(ev.Body) != `{"n":1}` || len(ev.Deliveries) != 1 || ev.Deliveries[0] != id+1 {
 			t.Errorf("%s: %+v, %v", name, ev, err)

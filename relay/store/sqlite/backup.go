@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
+	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
+	"qaserelay/relay/store/ledger"
 	"qaserelay/relay/store/sqlite/conn"
 	"qaserelay/relay/store/sqlite/dbfile"
 	"qaserelay/relay/store/transfer"
@@ -116,11 +119,29 @@ func checkBackup(ctx context.Context, path string, newest int64) (rows map[strin
 	if err := errors.Join(err, c.Close()); err != nil {
 		return nil, err
 	}
+	return rows, syncFile(path)
+}
+
+// NoteBackup adds an entry to the audit trail of a finished backup, and writes the file to the disk.
+func NoteBackup(path string, now time.Time, e *store.AuditEntry) error {
+	c, err := conn.OpenAs(path, "rw")
+	if err != nil {
+		return err
+	}
+	_, err = c.Exec(addAudit, ledger.AuditRow(store.NewIDs(0).Next(now), now.UnixMilli(), e)...)
+	if err := errors.Join(engine.Wrap(err, "noting the backup in it"), c.Close()); err != nil {
+		return err
+	}
+	return syncFile(path)
+}
+
+// syncFile writes a file and the entry of its folder to the disk.
+func syncFile(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return rows, errors.Join(f.Sync(), f.Close(), dbfile.SyncDir(filepath.Dir(path)))
+	return errors.Join(f.Sync(), f.Close(), dbfile.SyncDir(filepath.Dir(path)))
 }
 
 func countBackup(ctx context.Context, c *conn.Conn, newest int64) (map[string]int64, error) {

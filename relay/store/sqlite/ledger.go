@@ -102,13 +102,14 @@ func (s *Store) AddAudit(ctx context.Context, e store.AuditEntry) error {
 	return engine.Wrap(err, "adding an audit entry")
 }
 
+const addAudit = "INSERT INTO audit (" + ledger.AuditColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
 // audit adds an entry, unless it is nil.
 func (t *tx) audit(n *store.AuditNote) error {
 	if n == nil {
 		return nil
 	}
-	const add = "INSERT INTO audit (" + ledger.AuditColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-	_, err := t.Exec(add, ledger.AuditRow(t.auditIDs.Next(time.UnixMilli(t.now)), t.now, &n.AuditEntry)...)
+	_, err := t.Exec(addAudit, ledger.AuditRow(t.auditIDs.Next(time.UnixMilli(t.now)), t.now, &n.AuditEntry)...)
 	return engine.Wrap(err, "adding an audit entry")
 }
 

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -334,13 +335,35 @@ func auditCases() map[string]func(*Fixture) {
 	}
 }
 
-// CheckFilled fills the outlines of events that an earlier release has stored, and compares what is counted.
-func (f *Fixture) CheckFilled(want map[string]string) {
+// fillers is how many fill outlines at once in CheckFilled.
+const fillers = 4
+
+// CheckFilled fills the outlines of events that an earlier release has stored, and compares what is counted. Several
+// begin with the same events at once, over this store and those of other relays: each event counts once.
+func (f *Fixture) CheckFilled(want map[string]string, others ...store.Store) {
 	f.Helper()
 	outline := func(ev *store.StoredEvent) store.Outline {
 		return store.Outline{Subject: "about " + ev.Name, Outcome: store.OutcomeMatched,
 			Rules: []store.RuleOutcome{{Rule: "r", Outcome: "matched"}}}
 	}
+	var all, begun sync.WaitGroup
+	begun.Add(fillers)
+	relays := append([]store.Store{f.Store}, others...)
+	for i := range fillers {
+		all.Go(func() {
+			arrive := sync.OnceFunc(begun.Done)
+			_, err := relays[i%len(relays)].FillOutlines(f.Context(), func(ev *store.StoredEvent) store.Outline {
+				arrive()
+				begun.Wait() // so that each has read the same events before one writes
+				return outline(ev)
+			})
+			arrive()
+			if err != nil {
+				f.Error(err)
+			}
+		})
+	}
+	all.Wait()
 	for range 100 {
 		from, err := f.FillOutlines(f.Context(), outline)
 		f.NoError(err)
