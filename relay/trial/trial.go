@@ -143,10 +143,10 @@ func (t *Trial) Try(ctx context.Context, r Request) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	current := decide(cfg.Rules, s.happened, drawerOf(cfg))
-	result := Result{Event: s.tried[len(s.tried)-1], Given: s.tried[:len(s.tried)-1], Notes: s.notes, Decision: *current,
-		Draft: !r.Draft.IsEmpty()}
-	if result.Draft {
+	result := Result{Event: s.tried[len(s.tried)-1], Given: s.tried[:len(s.tried)-1], Notes: s.notes, Draft: !r.Draft.IsEmpty()}
+	if !result.Draft {
+		result.Decision = *decide(cfg.Rules, s.happened, drawerOf(cfg))
+	} else {
 		out, err := t.work(ctx, cfg, r.Draft, s.happened)
 		if err != nil {
 			return Result{}, err
@@ -154,7 +154,7 @@ func (t *Trial) Try(ctx context.Context, r Request) (Result, error) {
 		result.Check, result.Decision = &out.Check, Decision{Messages: []Message{}, Nearest: []Near{}}
 		if out.Decision != nil {
 			result.Decision = *out.Decision
-			result.Changes = compare(current.Messages, result.Messages)
+			result.Changes = compare(messages(cfg.Rules, s.happened), result.Messages)
 		}
 	}
 	result.Outcome = result.sentence()

@@ -64,13 +64,13 @@ rules:
 // world is a trial with a store and its rules.
 type world struct {
 	*trial.Trial
-	t     *testing.T
+	t     testing.TB
 	store store.Store
 	cfg   *config.Config
 	ids   *store.IDs
 }
 
-func newWorld(t *testing.T, text string) *world {
+func newWorld(t testing.TB, text string) *world {
 	t.Helper()
 	t.Setenv("TRIAL_SECRET", "planted-secret-1")
 	t.Setenv("TRIAL_BEARER", "planted-bearer-1")
@@ -89,8 +89,36 @@ func newWorld(t *testing.T, text string) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.store.Close() })
-	w.Trial = trial.New(trial.Options{Config: func() *config.Config { return w.cfg }, Store: w.store, Work: trial.Self().Work})
+	w.Trial = trial.New(trial.Options{Config: w.config, Store: w.store, Work: trial.Self().Work})
 	return w
+}
+
+func (w *world) config() *config.Config { return w.cfg }
+
+// fill stores ended runs of the last day, in batches. A rule has matched each tenth of them.
+func (w *world) fill(events int) {
+	w.t.Helper()
+	from := time.Now().Add(-23 * time.Hour)
+	for done := 0; done < events; {
+		var batch []store.Event
+		for ; done < events && len(batch) < 500; done++ {
+			at := from.Add(time.Duration(done) * 4 * time.Millisecond)
+			body := fmt.Sprintf(`{"event_name":"run.completed","timestamp":%d,"team_member_id":40,"project_code":"WEB","payload":{"id":%d,"title":"Nightly regression",`+
+				`"cases":14,"passed":11,"failed":%d,"duration":61000}}`, at.Unix(), done, done%5)
+			batch = append(batch, store.Event{ID: w.ids.Next(at), Source: "qase", Name: "run.completed", Project: "WEB", Body: []byte(body),
+				ReceivedAt: at, Hash: sha256.Sum256([]byte(body))})
+		}
+		_, err := w.store.Accept(w.t.Context(), batch, func(i int, _ func(string) ([]byte, error)) (store.Plan, error) {
+			if i%10 > 0 {
+				return store.Plan{Decisions: []byte(`{"results":[],"not_matched":3}`)}, nil
+			}
+			return store.Plan{Decisions: []byte(`{"results":[{"rule":"failed-run","outcome":"matched"}],"not_matched":2}`),
+				Deliveries: []store.NewDelivery{{ID: w.ids.Next(batch[i].ReceivedAt), Rule: "failed-run", Notifier: "qa", Title: "Nightly regression", Message: []byte(`{}`)}}}, nil
+		})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
 }
 
 // keep stores an event.
@@ -293,7 +321,7 @@ func TestRequestsThatCannotBeTried(t *testing.T) {
 func TestEachActorTriesOneDraftAtATime(t *testing.T) {
 	w := newWorld(t, rulesFile)
 	at, done := make(chan bool, 2), make(chan bool)
-	w.Trial = trial.New(trial.Options{Config: func() *config.Config { return w.cfg }, Store: w.store,
+	w.Trial = trial.New(trial.Options{Config: w.config, Store: w.store,
 		Work: func(ctx context.Context, in trial.Input) (trial.Output, error) {
 			at <- true
 			<-done

@@ -205,8 +205,9 @@ func (in *Input) decide(file *rulefile.File) *Decision {
 	return decide(file.Rules, in.Happened, newDrawer(file.Config))
 }
 
-// decide lets events happen by a set of rules, and explains the last one.
-func decide(set *rules.Set, happened []Happening, d *drawer) *Decision {
+// happen lets all events but the last one happen by a set of rules, and returns that one, with what is known then. It
+// returns nil for one that cannot be read, although it was before.
+func happen(set *rules.Set, happened []Happening) (*event.Event, rules.State) {
 	var memory ruletest.Memory
 	last := happened[len(happened)-1]
 	for _, h := range happened[:len(happened)-1] {
@@ -216,15 +217,38 @@ func decide(set *rules.Set, happened []Happening, d *drawer) *Decision {
 	}
 	memory.Pass(set, last.At)
 	ev, err := last.parse()
-	if err != nil { // it was read before
+	if err != nil {
+		return nil, rules.State{}
+	}
+	return ev, memory.State(last.At)
+}
+
+// messages returns the messages that a set of rules makes of the last event, without their pictures.
+func messages(set *rules.Set, happened []Happening) (all []Message) {
+	ev, state := happen(set, happened)
+	if ev == nil {
+		return nil
+	}
+	for _, n := range set.Decide(ev, state).Notifications {
+		all = append(all, messageOf(set.Masked(n)))
+	}
+	return all
+}
+
+// decide lets events happen by a set of rules, and explains the last one.
+func decide(set *rules.Set, happened []Happening, d *drawer) *Decision {
+	ev, state := happen(set, happened)
+	if ev == nil {
 		return &Decision{Messages: []Message{}, Nearest: []Near{}}
 	}
-	x := set.Explain(ev, memory.State(last.At))
+	at := happened[len(happened)-1].At
+	var err error
+	x := set.Explain(ev, state)
 	out := &Decision{Messages: []Message{}, Nearest: []Near{}}
 	for _, r := range x.Rules {
 		for i, n := range r.Notifications {
 			m := messageOf(n)
-			m.Picture, m.Note = d.draw(r.Unmasked[i], ev, last.At)
+			m.Picture, m.Note = d.draw(r.Unmasked[i], ev, at)
 			out.Messages = append(out.Messages, m)
 		}
 	}
