@@ -36,6 +36,7 @@ func TestEveryPageIsWholeWithoutScript(t *testing.T) {
 		all["section "+path] = path
 	}
 	all["delivery"] = "/deliveries/" + g.first("/api/v1/deliveries?state=dead")
+	all["backtest"] = g.backtest()
 	b := newTab(t, g.Admin)
 	b.noScript()
 	for _, name := range slices.Sorted(maps.Keys(all)) {
@@ -64,8 +65,9 @@ func TestEveryPageIsWholeWithoutScript(t *testing.T) {
 func TestNothingOfAnEventRunsOnAnyPage(t *testing.T) {
 	g := start(t, rigOptions{})
 	const text = `\"><img src=x onerror=window.ran=1></script><script>window.ran=1</script></textarea></svg>{{.}}\u202e javascript:window.ran=1`
+	id := ""
 	for _, name := range []string{"run.completed", "run.aborted", "defect.created", "shared_step.created", "case.updated", text} {
-		g.post(`{"event_name":"` + name + `","timestamp":1790000000,"team_member_id":40,"project_code":"` + text + `","payload":{"id":"` + text +
+		id = g.post(`{"event_name":"` + name + `","timestamp":1790000000,"team_member_id":40,"project_code":"` + text + `","payload":{"id":"` + text +
 			`","title":"` + text + `","failed":2,"cases":4,"environment":"` + text + `","plan":{"id":1,"title":"` + text + `"},"` + text + `":"` + text + `"}}`)
 	}
 	g.await("/api/v1/deliveries?state=dead", `"rule":"aborted-run"`)
@@ -78,7 +80,8 @@ func TestNothingOfAnEventRunsOnAnyPage(t *testing.T) {
 	}
 	all = append(all, "/why?"+url.Values{"q": {plain}}.Encode(), "/find?"+url.Values{"q": {plain}}.Encode(),
 		"/rules/"+url.PathEscape(plain), "/silences/new?"+url.Values{"project": {plain}, "comment": {plain}}.Encode(),
-		"/events/"+url.PathEscape(plain), "/login?next="+url.QueryEscape("javascript:window.ran=1"))
+		"/events/"+url.PathEscape(plain), "/entities/qase/"+url.PathEscape(plain)+"/run/"+url.PathEscape(plain), "/try?"+url.Values{"event": {id}}.Encode(),
+		"/events/"+id, "/events/"+id+"/compare", "/rules/failed-run", "/rules/aborted-run", "/why?q="+id, g.backtest(), "/login?next="+url.QueryEscape("javascript:window.ran=1"))
 	b := newTab(t, g.Admin)
 	for _, path := range all {
 		b.do(chromedp.Navigate(b.url + path))

@@ -24,7 +24,7 @@ func pages(ids map[string]string) map[string]string {
 		"entity-defect": "/entities/qase/WEB/defect/9", "entity-missing": "/entities/qase/WEB/run/99",
 		"replay": "/events/" + ids["completed"] + "/replay",
 		"audit":  "/audit", "audit-none": "/audit?who=nobody&x=1",
-		"rules": "/rules", "rule": "/rules/failed-run", "rule-missing": "/rules/none", "why": "/why",
+		"rules": "/rules", "rule": "/rules/failed-run", "rule-missing": "/rules/none", "rule-week": "/rules/failed-run?window=7d", "rule-none": "/rules/quiet", "backtest-missing": "/backtests/none", "why": "/why",
 		"why-run": "/why?q=WEB+run+7", "why-failed": "/why?q=" + ids["aborted"], "why-none": "/why?q=WEB+run+99", "why-wrong": "/why?q=x&until=y",
 		"try": "/try", "try-event": "/try?rule=failed-run&event=" + ids["completed"], "try-none": "/try?event=case.created",
 		"try-defect": "/try?event=" + ids["defect"], "try-file": "/try?event=run.completed&file=", "try-wrong": "/try?event=nonsense",
@@ -49,6 +49,7 @@ func TestEveryPageIsAccessible(t *testing.T) {
 	all["job"] = strings.TrimPrefix(job, ".")
 	g.await("/api/v1"+all["job"], `"state":"done"`)
 	all["delivery"], all["delivery-missing"] = "/deliveries/"+dead, "/deliveries/06bq1xk2zv8c0"
+	all["backtest"] = g.backtest()
 	for _, l := range looks() {
 		b.show(l)
 		for name, path := range all {

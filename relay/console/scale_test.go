@@ -91,7 +91,12 @@ var links = regexp.MustCompile(`href="([^"#]+)"`)
 func (g *rig) addresses() (all []string) {
 	g.t.Helper()
 	all = g.sectionPaths()
-	all = append(all, "/events/"+g.first("/api/v1/events?limit=1"),
+	event := g.first("/api/v1/events?limit=1")
+	_, text := g.get("/api/v1/events/" + event)
+	if key := regexp.MustCompile(`"entity":"([^"]+)"`).FindStringSubmatch(text); key != nil {
+		all = append(all, "/entities/"+key[1])
+	}
+	all = append(all, "/events/"+event, "/events/"+event+"/compare",
 		"/deliveries/"+g.first("/api/v1/deliveries?state=dead"), "/why?q=WEB+run+7", "/rules/failed-run",
 		"/silences/new?project=WEB", "/events.csv?project="+storetest.RareProject)
 	day := time.Now().AddDate(0, 0, -20).UTC().Format(time.RFC3339)

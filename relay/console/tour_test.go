@@ -226,7 +226,8 @@ func TestNothingOfAnEventRuns(t *testing.T) {
 func TestNoPageShowsASecret(t *testing.T) {
 	g := start(t, rigOptions{Access: access.Options{Token: "t0ken-s3cret"}})
 	ids := map[string]string{"completed": g.post(event("run.completed", 7, `"title":"Nightly","cases":14,"failed":3`)),
-		"defect": g.post(event("defect.created", 9, `"title":"Login fails"`)), "broken": g.post(event("case.updated", 10, `"title":"Pay"`))}
+		"defect": g.post(event("defect.created", 9, `"title":"Login fails"`)), "broken": g.post(event("case.updated", 10, `"title":"Pay"`)),
+		"started": g.post(event("run.started", 8, `"title":"Nightly"`)), "case": g.post(event("case.created", 11, `"title":"Pay"`))}
 	cookie := g.signIn("t0ken-s3cret")
 	for _, id := range ids {
 		g.await("/api/v1/events/"+id, `"state":"decided"`, "Cookie", cookie)

@@ -134,6 +134,18 @@ func TestADraftIsBacktestedByAForm(t *testing.T) {
 	}
 }
 
+// backtest runs a draft to its end, and returns the path of its page.
+func (g *rig) backtest() string {
+	g.t.Helper()
+	status, to, text := g.send("/backtests", url.Values{"since": {"1h"}, "draft": {"- name: failed-run\n  when: event_name == \"run.aborted\"\n  notify: [opss, ops]"}})
+	if status != 303 {
+		g.t.Fatalf("a backtest: %d %s", status, text)
+	}
+	path := strings.TrimPrefix(to, ".")
+	g.await("/api/v1"+path, `"state":"done"`)
+	return path
+}
+
 func TestAReaderTriesTheCurrentRulesOnly(t *testing.T) {
 	g := start(t, rigOptions{Access: access.Options{Tokens: []access.Token{{Name: "ben", Role: access.Read, Secret: "bbbb"}}}})
 	bearer := []string{"Authorization", "Bearer bbbb"}
