@@ -1,6 +1,7 @@
 package console
 
 import (
+	"html/template"
 	"net/url"
 	"slices"
 	"strings"
@@ -61,6 +62,19 @@ func (q listQuery) With(name, value string) string {
 
 // Query returns the query of the list, for links to the same rows in another form.
 func (q listQuery) Query() string { return q.With("", "") }
+
+// SilenceQuery fills the form for a silence about the messages that the list selects by project, event, rule, notifier or
+// source. It is empty for a list that none of these filters.
+func (q listQuery) SilenceQuery() template.URL {
+	v := url.Values{}
+	for _, name := range []string{"project", "event", "rule", "notifier", "source"} {
+		text := q.values[name]
+		if _, id := desk.ParseEvent(text); text != "" && (name != "event" || id == 0) {
+			v.Set(name, text)
+		}
+	}
+	return template.URL(v.Encode())
+}
 
 // Words says in words what is selected.
 func (q listQuery) Words() string {

@@ -46,7 +46,7 @@ rules:
 
 // rig is a running relay with its console.
 type rig struct {
-	t     *testing.T
+	t     testing.TB
 	relay *app.Relay
 	Admin string // the URL of the admin address
 
@@ -65,7 +65,7 @@ type rigOptions struct {
 }
 
 // start runs a relay until the end of the test.
-func start(t *testing.T, o rigOptions) *rig {
+func start(t testing.TB, o rigOptions) *rig {
 	t.Helper()
 	receiver := httptest.NewServer(http.HandlerFunc(receive))
 	t.Cleanup(receiver.Close)
@@ -120,7 +120,7 @@ func receive(w http.ResponseWriter, r *http.Request) {
 }
 
 // testLog shows the errors of the relay.
-type testLog struct{ t *testing.T }
+type testLog struct{ t testing.TB }
 
 func (l testLog) Write(line []byte) (int, error) {
 	l.t.Logf("%s", line)

@@ -41,7 +41,7 @@ func TestEveryPageIsFastWithManyEvents(t *testing.T) {
 			t.Fatalf("%s is %q, want a number of events", rowsVariable, text)
 		}
 	}
-	for name, open := range map[string]func(*testing.T) (string, transfer.Writer){"sqlite": newFile, "postgres": newSchema} {
+	for name, open := range map[string]func(testing.TB) (string, transfer.Writer){"sqlite": newFile, "postgres": newSchema} {
 		t.Run(name, func(t *testing.T) {
 			address, w := open(t)
 			seed := storetest.Seed{Events: rows, Days: 30, Until: time.Now().Add(-time.Minute)}
@@ -64,7 +64,7 @@ func TestEveryPageIsFastWithManyEvents(t *testing.T) {
 	}
 }
 
-func newFile(t *testing.T) (string, transfer.Writer) {
+func newFile(t testing.TB) (string, transfer.Writer) {
 	path := filepath.Join(t.TempDir(), "relay.db")
 	w, err := sqlite.OpenTarget(path)
 	if err != nil {
@@ -73,7 +73,7 @@ func newFile(t *testing.T) (string, transfer.Writer) {
 	return "sqlite:" + path, w
 }
 
-func newSchema(t *testing.T) (string, transfer.Writer) {
+func newSchema(t testing.TB) (string, transfer.Writer) {
 	address := pgtest.New(t, "fsync=off").Schema(t, "console")
 	w, err := postgres.OpenTarget(context.Background(), address)
 	if err != nil {

@@ -127,3 +127,28 @@ func TestAReaderChangesNoSilence(t *testing.T) {
 		t.Error("a reader is offered a new silence")
 	}
 }
+
+func TestASilenceIsBegunFromWhatItIsAbout(t *testing.T) {
+	g := start(t, rigOptions{})
+	ids := g.story()
+	for path, want := range map[string]string{
+		"/events?project=WEB&rule=failed-run&state=dead":   "silences/new?project=WEB&amp;rule=failed-run",
+		"/deliveries?notifier=ops&event=run.completed":     "silences/new?event=run.completed&amp;notifier=ops",
+		"/deliveries?notifier=ops&event=" + ids["aborted"]: `silences/new?notifier=ops"`,
+		"/notifiers/ops":            `silences/new?notifier=ops"`,
+		"/rules/failed-run":         `silences/new?rule=failed-run"`,
+		"/events/" + ids["aborted"]: "silences/new?entity=qase%2FWEB%2Frun%2F8",
+		"/entities/qase/WEB/run/8":  "silences/new?entity=qase%2fWEB%2frun%2f8",
+		"/why?q=" + ids["aborted"]:  "silences/new?entity=qase%2FWEB%2Frun%2F8",
+	} {
+		if _, text := g.get(path, "Accept", "text/html"); !strings.Contains(text, want) {
+			t.Errorf("%s lacks %s: %s", path, want, text)
+		}
+	}
+	for _, path := range []string{"/events", "/events?state=dead", "/deliveries"} {
+		if _, text := g.get(path, "Accept", "text/html"); strings.Contains(text, "silences/new?") {
+			t.Errorf("%s offers a silence about everything", path)
+		}
+	}
+	g.shows(map[string][]string{"/silences/new?project=WEB&rule=failed-run": {"rule=failed-run\nproject=WEB"}})
+}
