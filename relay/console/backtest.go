@@ -23,6 +23,9 @@ type backtestPage struct {
 // IsRunning reports whether it has not ended.
 func (b backtestPage) IsRunning() bool { return b.State == trial.Running }
 
+// IsFaulty reports whether the draft has errors, so that it decided nothing.
+func (b backtestPage) IsFaulty() bool { return b.State == trial.Done && !b.Check.OK }
+
 // startBacktest runs the draft of the form over stored events.
 func (c *Console) startBacktest(r *http.Request) (to string, v *frame.View, err error) {
 	p := readTry(r)

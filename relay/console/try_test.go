@@ -129,6 +129,7 @@ func TestADraftIsBacktestedByAForm(t *testing.T) {
 			t.Errorf("%s: %d %s", name, status, text)
 		}
 	}
+	g.shows(map[string][]string{g.backtest(): {"The draft has errors, so no event was decided", "draft:3:12", "did you mean &#34;ops&#34;?"}})
 	if status, text := g.get("/backtests/none", "Accept", "text/html"); status != 404 || !strings.Contains(text, "No such backtest") {
 		t.Errorf("one that is not there: %d %s", status, text)
 	}
