@@ -62,6 +62,7 @@ type rigOptions struct {
 	DryRun bool
 	Store  string // the URL of the store; empty is a new file
 	Rules  string // in place of rigRules
+	Listen string // the admin address; empty is a free port
 }
 
 // start runs a relay until the end of the test.
@@ -82,7 +83,7 @@ func start(t testing.TB, o rigOptions) *rig {
 	}
 	started := make(chan struct{})
 	relay, err := app.Open(t.Context(), app.Options{Rules: []string{rules}, Config: cfg, Listen: "127.0.0.1:0",
-		AdminListen: "127.0.0.1:0", Access: o.Access, AdminURLs: o.URLs, DryRun: o.DryRun, MaxBody: 1 << 20, Version: "1.2.3",
+		AdminListen: cmp.Or(o.Listen, "127.0.0.1:0"), Access: o.Access, AdminURLs: o.URLs, DryRun: o.DryRun, MaxBody: 1 << 20, Version: "1.2.3",
 		Work: trial.Self().Work, WorkOnHistory: trial.Self().WorkOnHistory, StoreURL: o.Store, Started: func(*app.Relay) { close(started) },
 		Logger: slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelError}))})
 	if err != nil {

@@ -290,6 +290,9 @@ func (f *Frame) render(w http.ResponseWriter, r *http.Request, v *View) {
 	w.Header().Set("Cache-Control", "no-store")
 	if v.Status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "5")
+		if r.Method == http.MethodGet {
+			w.Header().Set("Refresh", "5") // the page tries again by itself, also without script
+		}
 	}
 	write(w, r, b.Bytes(), writeOptions{status: v.Status, plain: v.Template == "login"})
 }

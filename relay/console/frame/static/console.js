@@ -11,6 +11,7 @@
   const parse = (text) => new DOMParser().parseFromString(policy.createHTML(text), "text/html");
 
   const byId = (id) => document.getElementById(id);
+  const one = (css) => document.querySelector(css);
   const all = (css) => [...document.querySelectorAll(css)];
   const element = (name, fields = {}) => Object.assign(document.createElement(name), fields);
   const button = (className, textContent, onclick) => element("button", { className, textContent, onclick });
@@ -51,7 +52,7 @@
         method: body ? "POST" : "GET", body, headers: { Accept: "text/html" }, signal: mine.signal, credentials: "same-origin",
       });
       const kind = answer.headers.get("Content-Type") || "";
-      if (!kind.startsWith("text/html")) return void (location.href = url);
+      if (!kind.startsWith("text/html") || (answer.status === 503 && !body)) return void (location.href = url);
       if (answer.status === 401 && body) return void askToken(() => go(url, { push, body }));
       const text = await answer.text();
       const target = answer.url + (new URL(url, location.href).hash || "");
@@ -76,7 +77,7 @@
     form.addEventListener("submit", async (e) => {
       e.preventDefault();
       const answer = await fetch(document.body.dataset.root + "login",
-        { method: "POST", body: new URLSearchParams({ token: token.value, name: document.querySelector(".who span")?.textContent }), headers: { Accept: "text/html" } });
+        { method: "POST", body: new URLSearchParams({ token: token.value, name: one(".who span")?.textContent }), headers: { Accept: "text/html" } });
       if (!answer.ok) return say(answer.status === 429 ? "Too many wrong tokens. Wait a minute." : "This token is wrong.");
       box.close();
       then();
@@ -171,7 +172,7 @@
   function replace({ id, html, before }, text = html) {
     const next = parse(text).getElementById(id), now = byId(id);
     if (now) return Idiomorph.morph(now, next, { ...keep, morphStyle: "outerHTML" });
-    const list = byId(before)?.parentNode || document.querySelector("tr[data-row]")?.parentNode;
+    const list = byId(before)?.parentNode || one("tr[data-row]")?.parentNode;
     next.classList.add("fresh");
     list?.insertBefore(next, byId(before));
   }
@@ -210,7 +211,7 @@
     if (!form.matches("form[data-go]")) return;
     e.preventDefault();
     const data = new FormData(form, e.submitter);
-    const url = new URL(e.submitter?.formAction || form.action);
+    const url = new URL(e.submitter?.getAttribute("formaction") || form.action, location.href);
     if (form.method === "post") return void go(url.href, { body: new URLSearchParams(data) });
     for (const [name, value] of [...data]) if (value === "") data.delete(name);
     url.search = new URLSearchParams(data);
@@ -269,7 +270,7 @@
     const now = Date.now(), keys = before && now - beforeAt < 1500 ? before + " " + e.key : e.key;
     before = e.key === "g" ? "g" : "";
     beforeAt = now;
-    if (e.key === "Escape" && document.querySelector(":popover-open")) return;
+    if (e.key === "Escape" && one(":popover-open")) return;
     if (keys === "j" || keys === "k") { e.preventDefault(); return move(keys === "j" ? 1 : -1); }
     const tick = keys === " " && document.activeElement.closest("tr")?.querySelector(".tick input");
     if (tick) { e.preventDefault(); return tick.click(); }
@@ -277,7 +278,7 @@
       const link = document.activeElement?.closest("tr[data-row]")?.querySelector("a[data-open]");
       return void (link && window.open(link.href, "_blank", "noopener"));
     }
-    const target = document.querySelector(`[data-key="${CSS.escape(keys)}"]`);
+    const target = one(`[data-key="${CSS.escape(keys)}"]`);
     if (!target) return;
     e.preventDefault();
     if (target.matches("input:not([type=checkbox]), select, textarea")) { target.focus(); target.select?.(); } else target.click();
@@ -333,14 +334,14 @@
   // --- What each newly shown page needs ---
   function ready() {
     const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-    const choice = document.querySelector("select[name=zone]");
+    const choice = one("select[name=zone]");
     if (choice && zone?.includes("/") && ![...choice.options].some((o) => o.value === zone))
       choice.append(element("option", { value: zone, textContent: zone + " (yours)" }));
     arm(byId("left")?.dataset.left);
     connect();
     // A page may have a script of its own, which then stays and hears of each further page.
-    const more = document.querySelector("[data-load]")?.dataset.load, src = more && new URL(more, location).href;
-    if (src && !document.querySelector(`script[src="${src}"]`))
+    const more = one("[data-load]")?.dataset.load, src = more && new URL(more, location).href;
+    if (src && !one(`script[src="${src}"]`))
       document.head.append(element("script", { src: policy.createScriptURL(src) }));
     document.dispatchEvent(new Event("console:page"));
   }
