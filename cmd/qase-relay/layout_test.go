@@ -116,8 +116,10 @@ func mayImport() map[string][]string {
 		"relay/store/sqlite/conn":   {"relay/store", "relay/store/engine"},
 		"relay/store/sqlite/dbfile": {"relay/store"},
 		"relay/store/postgres": {"relay/store", "relay/store/engine", "relay/store/groupcommit",
-			"relay/store/ledger", "relay/store/listing", "relay/store/postgres/session", "relay/store/transfer"},
+			"relay/store/ledger", "relay/store/listing", "relay/store/postgres/session", "relay/store/postgres/tables",
+			"relay/store/transfer"},
 		"relay/store/postgres/session": {"relay/store", "relay/store/engine"},
+		"relay/store/postgres/tables":  {"relay/store/ledger"},
 
 		"relay/admin/why": {"relay/admin/desk", "relay/store", "rules", "rules/catalog", "rules/event", "rules/value"},
 		"relay/trial": append([]string{"notifiers", "notifiers/builtin", "notifiers/markup", "notifiers/preview", "notifiers/redact", "relay",

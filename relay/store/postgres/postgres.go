@@ -22,6 +22,7 @@ import (
 	"qaserelay/relay/store/engine"
 	"qaserelay/relay/store/ledger"
 	"qaserelay/relay/store/postgres/session"
+	"qaserelay/relay/store/postgres/tables"
 )
 
 // Options are settings of a store. The zero value is the default.
@@ -253,7 +254,7 @@ func (s *Store) checkTables(ctx context.Context) error {
 	if err := s.pool.QueryRow(ctx, "SELECT to_regclass('qase_relay') IS NOT NULL").Scan(&exists); err != nil {
 		return fmt.Errorf("looking for tables: %w", err)
 	}
-	version, known := 0, len(migrations())
+	version, known := 0, len(tables.Migrations())
 	if exists {
 		err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
 			version, err = schemaVersion(ctx, tx, known)

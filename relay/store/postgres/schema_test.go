@@ -11,6 +11,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/pgtest"
+	"qaserelay/relay/store/postgres/tables"
 	"qaserelay/relay/store/storetest"
 )
 
@@ -24,11 +25,11 @@ func testUpgrades(t *testing.T, c *pgtest.Cluster) {
 	want := columnsOf(t, fresh, "fresh")
 	at := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 	id := store.FirstID(at)
-	for version := 1; version < len(migrations()); version++ {
+	for version := 1; version < len(tables.Migrations()); version++ {
 		name := fmt.Sprintf("version%d", version)
 		url := c.Schema(t, name)
 		c.Exec(t, fmt.Sprintf("SET search_path = %s; CREATE TABLE qase_relay (version integer NOT NULL); INSERT INTO qase_relay VALUES (%d);",
-			name, version)+strings.Join(migrations()[:version], ";\n")+fmt.Sprintf(`;
+			name, version)+strings.Join(tables.Migrations()[:version], ";\n")+fmt.Sprintf(`;
 			INSERT INTO events (id, source, name, project, received_at, replay_of, decisions, body)
 			VALUES (%[1]d, 'qase', 'run.completed', 'WEB', %[2]d, 0, '[1]', '{"n":1}');
 			INSERT INTO deliveries (id, event_id, fallback_for, rule, notifier, order_key, title, state, next_at, wait, lease,

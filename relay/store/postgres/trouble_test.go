@@ -15,6 +15,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/pgtest"
+	"qaserelay/relay/store/postgres/tables"
 	"qaserelay/relay/store/storetest"
 )
 
@@ -57,7 +58,7 @@ func testRefusals(t *testing.T, c *pgtest.Cluster) {
 	for name, try := range map[string]struct{ url, want string }{
 		"tables of a newer release": {newer,
 			fmt.Sprintf("the tables have version 99, and this program knows versions up to %d; start the newer release",
-				len(migrations()))},
+				len(tables.Migrations()))},
 		"tables of another program":      {foreign, "tables of another program"},
 		"a schema that is not there":     {c.URL("missing"), "CREATE SCHEMA"},
 		"a user who may not make tables": {strings.Replace(bare, "//relay:", "//guest:", 1), "may not make tables"},
