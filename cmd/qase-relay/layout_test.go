@@ -107,9 +107,10 @@ func mayImport() map[string][]string {
 		"relay/store/pgtest":      {}, // for tests
 		"relay/store/engine":      {"relay/store"},
 		"relay/store/listing":     {"relay/store", "relay/store/engine"},
-		"relay/store/ledger":      {"relay/store", "relay/store/engine", "relay/store/listing"},
-		"relay/store/storetest":   {"relay/store", "relay/store/engine", "relay/store/transfer"}, // for tests
-		"relay/store/memory":      {"relay/store", "relay/store/engine"},                         // for tests
+		"relay/store/search":      {"relay/store", "rules/event", "rules/value"},
+		"relay/store/ledger":      {"relay/store", "relay/store/engine", "relay/store/listing", "relay/store/search"},
+		"relay/store/storetest":   {"relay/store", "relay/store/engine", "relay/store/search", "relay/store/transfer"}, // for tests
+		"relay/store/memory":      {"relay/store", "relay/store/engine"},                                               // for tests
 		"relay/store/transfer":    {},
 		"relay/store/sqlite": {"relay/store", "relay/store/engine", "relay/store/groupcommit",
 			"relay/store/ledger", "relay/store/listing", "relay/store/sqlite/conn", "relay/store/sqlite/dbfile", "relay/store/transfer"},
@@ -117,9 +118,10 @@ func mayImport() map[string][]string {
 		"relay/store/sqlite/dbfile": {"relay/store"},
 		"relay/store/postgres": {"relay/store", "relay/store/engine", "relay/store/groupcommit",
 			"relay/store/ledger", "relay/store/listing", "relay/store/postgres/session", "relay/store/postgres/tables",
-			"relay/store/transfer"},
+			"relay/store/postgres/words", "relay/store/transfer"},
 		"relay/store/postgres/session": {"relay/store", "relay/store/engine"},
-		"relay/store/postgres/tables":  {"relay/store/ledger"},
+		"relay/store/postgres/tables":  {"relay/store/ledger", "relay/store/postgres/words"},
+		"relay/store/postgres/words":   {"relay/store", "relay/store/engine", "relay/store/ledger", "relay/store/listing"},
 
 		"relay/admin/why": {"relay/admin/desk", "relay/store", "rules", "rules/catalog", "rules/event", "rules/value"},
 		"relay/trial": append([]string{"notifiers", "notifiers/builtin", "notifiers/markup", "notifiers/preview", "notifiers/redact", "relay",

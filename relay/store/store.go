@@ -61,6 +61,7 @@ type Store interface {
 	KV
 	Slots
 	Outlines
+	Search
 	Audit
 	Tallies
 	Cluster

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // groupRows is about how many rows one group writes at most, so that no caller waits long for a large one.
@@ -83,6 +84,14 @@ func (c *Committer[T]) Add(rows int, call T) {
 	c.calls.mu.Lock()
 	defer c.calls.mu.Unlock()
 	c.calls.add(&pending[T]{call: call, rows: rows, answer: make(chan error, 1)})
+}
+
+// AwaitIdle waits until no call waits, for so long at most.
+func (c *Committer[T]) AwaitIdle(ctx context.Context, most time.Duration) {
+	const look = 2 * time.Millisecond
+	for began := time.Now(); c.calls.Len() > 0 && time.Since(began) < most && ctx.Err() == nil; {
+		time.Sleep(look)
+	}
 }
 
 // serve commits a group together, or else its calls one by one, and answers.

@@ -112,6 +112,13 @@ func (q *Queue[T]) Close() {
 	q.more.Broadcast()
 }
 
+// Len returns how many items wait.
+func (q *Queue[T]) Len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.items)
+}
+
 // Accepting reports whether the queue is open.
 func (q *Queue[T]) Accepting() bool {
 	q.mu.Lock()

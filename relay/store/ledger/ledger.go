@@ -21,6 +21,8 @@ type DB struct {
 	Sending func() func(id store.ID) bool
 	// Waiting are the counts that wait in memory; nil is none.
 	Waiting *Gather
+	// Index is the index of words.
+	Index Index
 }
 
 // Dialect is what the engines write in different ways.

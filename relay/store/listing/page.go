@@ -24,8 +24,8 @@ type Span struct {
 	OldestFirst   bool
 }
 
-// split returns the part that ends with an id, and the part behind it.
-func (s Span) split(at store.ID) (near, rest Span) {
+// Split returns the part that ends with an id, and the part behind it.
+func (s Span) Split(at store.ID) (near, rest Span) {
 	near, rest = s, s
 	if s.OldestFirst {
 		near.Before, rest.After = at+1, at
@@ -33,6 +33,22 @@ func (s Span) split(at store.ID) (near, rest Span) {
 		near.After, rest.Before = at-1, at
 	}
 	return near, rest
+}
+
+// End returns the last id of a part that Split returned.
+func (s Span) End() store.ID {
+	if s.OldestFirst {
+		return s.Before - 1
+	}
+	return s.After + 1
+}
+
+// IsBehind reports whether an id comes behind another one, in the direction of the list.
+func (s Span) IsBehind(id, end store.ID) bool {
+	if s.OldestFirst {
+		return id > end
+	}
+	return id < end
 }
 
 // Order sorts by an id, in the direction of the list.
@@ -118,7 +134,7 @@ func (p pager[T]) page(s Span, l steps) (list []T, next store.ID, err error) {
 		}
 		near, rest := s, s
 		if end != 0 {
-			near, rest = s.split(end)
+			near, rest = s.Split(end)
 		}
 		found, err := p.read(near, limit+1-len(list))
 		if err != nil {

@@ -96,6 +96,6 @@ func follow(t *testing.T, p pager[store.ID], l steps, oldestFirst bool) (all []s
 		if all = append(all, page...); next == 0 {
 			return all
 		}
-		_, s = s.split(next)
+		_, s = s.Split(next)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/search"
 )
 
 // Outlines implements store.Outlines. It returns all events, the oldest first.
@@ -121,3 +122,29 @@ func (m *Store) LastAttempts(_ context.Context, notifier string, _ int) (list []
 	}
 	return list, m.fails
 }
+
+// FindEvents implements store.Search. It reads all events.
+func (m *Store) FindEvents(_ context.Context, f store.SearchFilter) (ids []store.ID, next store.ID, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range m.Stored {
+		d := search.Document{Event: m.Stored[i], Outline: m.outlines[m.Stored[i].ID]}
+		for _, row := range m.rows {
+			if row.EventID == d.Event.ID {
+				d.Deliveries = append(d.Deliveries, search.Message{Rule: row.Rule, Notifier: row.Notifier, Title: row.Title})
+			}
+		}
+		if search.Query(f.Terms).Matches(d.Words()) {
+			ids = append(ids, d.Event.ID)
+		}
+	}
+	return ids, 0, m.fails
+}
+
+// IndexEvents implements store.Search. There is no index.
+func (m *Store) IndexEvents(context.Context, bool) (store.IndexState, error) {
+	return store.IndexState{}, nil
+}
+
+// IndexState implements store.Search.
+func (m *Store) IndexState(context.Context) (store.IndexState, error) { return store.IndexState{}, nil }

@@ -8,6 +8,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
+	"qaserelay/relay/store/postgres/words"
 )
 
 // Finish implements store.Store.
@@ -276,12 +277,17 @@ func (t *tx) fallBack(done []*store.Outcome, ended map[store.ID]bool) error {
 		return err
 	}
 	var made []newDelivery
+	var of []int64
 	failed = slices.DeleteFunc(failed, func(o *store.Outcome) bool { return !ended[o.ID] })
 	for _, o := range engine.WithFallback(failed, fallbacks) {
+		of = append(of, int64(events[o.ID]))
 		for _, d := range o.Fallbacks {
 			d.Claim = false
 			made = append(made, newDelivery{event: events[o.ID], NewDelivery: &d})
 		}
+	}
+	if len(of) > 0 {
+		t.queue(words.Again, of)
 	}
 	return t.insertDeliveries(made)
 }
@@ -380,6 +386,7 @@ func (t *tx) change(c *change) {
 		if c.text != nil {
 			cleaned := clean(c.text.Title)
 			title, message = &cleaned, c.text.Message
+			t.queue(words.AgainOf, ids)
 		}
 		t.queue(retryDeliveries, append(args, title, message)...).QueryRow(scan)
 	}

@@ -9,11 +9,12 @@ import (
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
 	"qaserelay/relay/store/ledger"
+	"qaserelay/relay/store/postgres/words"
 )
 
 // ledger returns what reads outlines, audit entries and tallies.
 func (s *Store) ledger() *ledger.DB {
-	return &ledger.DB{
+	db := &ledger.DB{
 		Waiting: &ledger.Gather{Write: func(ctx context.Context, b ledger.Batch) error {
 			return s.transact(ctx, func(t *tx) { t.addTallies(b.Tallies, b.Seen) })
 		}},
@@ -29,6 +30,21 @@ func (s *Store) ledger() *ledger.DB {
 		Dialect: ledger.Dialect{Outlines: "outlines o", Position: "strpos", AnyOf: "= ANY (?)", IDs: func(ids []store.ID) any { return int64s(ids) },
 			Pending: "state = 'pending'"},
 	}
+	s.words = &words.Index{DB: db, List: s.list, Lock: func() int64 { return s.lockName(lockIndex, "") },
+		Begin: func(ctx context.Context, run func(pgx.Tx) error) error {
+			return s.read(ctx, func(ctx context.Context) error { return pgx.BeginFunc(ctx, s.pool, run) })
+		},
+		AwaitIdle: func(ctx context.Context) { s.events.AwaitIdle(ctx, idleFor) }}
+	db.Index = ledger.Index{Match: s.words.Match, Place: s.words.Place, Fresh: s.words.Fresh}
+	return db
+}
+
+// idleFor is how long a step of the index waits at most until no events are stored here.
+const idleFor = 100 * time.Millisecond
+
+// IndexEvents implements store.Search.
+func (s *Store) IndexEvents(ctx context.Context, on bool) (store.IndexState, error) {
+	return s.words.Step(ctx, on)
 }
 
 // saveOutlines queues the outlines of new events, and counts them.
@@ -57,7 +73,8 @@ func (in *intake) saveOutlines() {
 
 // decideStored queues the decision about an event that is stored, and counts it.
 func (t *tx) decideStored(id store.ID, plan *store.Plan) {
-	const outline = `UPDATE outlines SET subject = $2, outcome = $3, rules = $4 WHERE id = $1 RETURNING project`
+	const outline = `UPDATE outlines SET subject = $2, outcome = $3, rules = $4, tx = pg_current_xact_id()
+		WHERE id = $1 RETURNING project`
 	o, project := &plan.Outline, ""
 	t.queue("UPDATE events SET decisions = $2, facts = $3 WHERE id = $1", int64(id), plan.Decisions, plan.Facts)
 	t.queueRows(func(rows pgx.Rows) error { return rows.Scan(&project) }, outline, int64(id), clean(o.Subject), o.Outcome,
@@ -223,7 +240,7 @@ func (t *tx) writeOutlines(list []store.Outlined) {
 		t.queue(`INSERT INTO outlines (id, source, name, project, kind, replay_of, subject, outcome, rules)
 			SELECT $1::bigint, $2, $3, $4, $5, $6, $7, $8, $9 WHERE EXISTS (SELECT 1 FROM events WHERE id = $1)
 			ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, replay_of = excluded.replay_of,
-				subject = excluded.subject, outcome = excluded.outcome, rules = excluded.rules`,
+				subject = excluded.subject, outcome = excluded.outcome, rules = excluded.rules, tx = excluded.tx`,
 			int64(o.ID), o.Source, o.Name, o.Project, o.Kind, int64(o.ReplayOf), clean(o.Subject), o.Outcome,
 			clean(o.RulesText()))
 	}

@@ -16,6 +16,7 @@ const (
 	lockStreams
 	lockSlots
 	lockWake
+	lockIndex
 )
 
 // locksPerSlot divides the database's table of locks: each relay has two writers, of which one takes two kinds of

@@ -23,6 +23,7 @@ import (
 	"qaserelay/relay/store/ledger"
 	"qaserelay/relay/store/postgres/session"
 	"qaserelay/relay/store/postgres/tables"
+	"qaserelay/relay/store/postgres/words"
 )
 
 // Options are settings of a store. The zero value is the default.
@@ -52,6 +53,7 @@ type Store struct {
 	leases     leaseSet
 	wakeups    wakeups
 	auditIDs   *store.IDs
+	words      *words.Index
 
 	events, work *writer
 	slotWriter   *writer

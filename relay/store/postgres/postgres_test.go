@@ -75,7 +75,7 @@ func (s *schemas) take(t *testing.T) string {
 	t.Cleanup(func() {
 		var empty strings.Builder
 		for _, table := range strings.Fields("events outlines audit tally seen dedupe deliveries attempts kv items rates " +
-			"replicas counts probe") {
+			"replicas counts probe search indexed") {
 			fmt.Fprintf(&empty, "DELETE FROM %s.%s;", name, table)
 		}
 		s.Exec(t, empty.String())

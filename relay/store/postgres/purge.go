@@ -10,6 +10,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
+	"qaserelay/relay/store/postgres/words"
 )
 
 // Purge implements store.Store. Each step is a transaction of its own, so that others come between. One relay purges at
@@ -101,7 +102,9 @@ func (s *Store) purgeRange(ctx context.Context, conn *pgx.Conn, r idRange, deadB
 			return err
 		}
 		tag, err := tx.Exec(ctx, events, ids)
-		n = int(tag.RowsAffected())
+		if n = int(tag.RowsAffected()); err == nil {
+			_, err = tx.Exec(ctx, words.PurgeRange, r.after, r.last)
+		}
 		return err
 	})
 	return n, err

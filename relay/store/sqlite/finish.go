@@ -132,6 +132,7 @@ func (t *tx) fallBack(failed []*store.Outcome) error {
 		return err
 	}
 	for _, o := range engine.WithFallback(failed, made) {
+		t.index.changed(events[o.ID])
 		for _, d := range o.Fallbacks {
 			d.Claim = false
 			busy, err := t.busyOf([]any{d.Notifier, d.OrderKey})
@@ -273,7 +274,10 @@ func (s *Store) Rewrite(ctx context.Context, r store.Rewrite) (bool, error) {
 		if found, err := t.retryOne(r.ID, &r); !found || err != nil {
 			return 0, err
 		}
-		_, err := t.Exec("UPDATE deliveries SET title = ?2, message = ?3 WHERE id = ?1", r.ID, r.Title, r.Message)
+		err := t.Each("SELECT event_id FROM deliveries WHERE id = ?", []any{r.ID}, func(row conn.Row) { t.index.changed(row.ID(0)) })
+		if err == nil {
+			_, err = t.Exec("UPDATE deliveries SET title = ?2, message = ?3 WHERE id = ?1", r.ID, r.Title, r.Message)
+		}
 		return 1, err
 	})
 	return n == 1, engine.Wrap(err, "rewriting a delivery")

@@ -41,6 +41,7 @@ func (t *tx) appendEvent(rows []any, ev *store.Event, plan *store.Plan) []any {
 	}
 	o := &plan.Outline
 	t.sums.Event(ev, o)
+	t.index.stored(ev.ID)
 	return append(rows, ev.ID, ev.Source, ev.Name, ev.Project, ev.ReceivedAt.UnixMilli(), plan.Decisions, ev.Body, hash,
 		conn.Optional(ev.ReplayOf), ev.Kind, plan.Facts, o.Subject, o.Outcome, o.RulesText())
 }
@@ -49,6 +50,7 @@ func (t *tx) appendEvent(rows []any, ev *store.Event, plan *store.Plan) []any {
 func (t *tx) decideStored(id store.ID, plan *store.Plan) error {
 	const q = `UPDATE events SET decisions = ?2, facts = ?3, subject = ?4, outcome = ?5, rules = ?6 WHERE id = ?1`
 	o, project := &plan.Outline, ""
+	t.index.changed(id)
 	if _, err := t.Exec(q, id, plan.Decisions, plan.Facts, o.Subject, o.Outcome, o.RulesText()); err != nil {
 		return err
 	}

@@ -196,7 +196,7 @@ func (t *tx) purgeRange(after, last, deadBefore store.ID) (int, error) {
 	if _, err := t.Exec(deliveries, after, last); err != nil {
 		return 0, fmt.Errorf("deleting deliveries: %w", err)
 	}
-	return int(n), nil
+	return int(n), t.purgeIndex(after, last)
 }
 
 // countPurged stops counting the dead deliveries that are about to be deleted.

@@ -18,7 +18,7 @@ const applicationID = 0x5152454c
 //
 // A delivery that is being sent is pending here (see [leases]).
 func migrations() []string {
-	return []string{schema1, schema2, schema3, schema4, schema5, schema6, schema7}
+	return []string{schema1, schema2, schema3, schema4, schema5, schema6, schema7, schema8}
 }
 
 const schema1 = `
@@ -194,6 +194,17 @@ CREATE TABLE seen (
 	id   INTEGER NOT NULL,
 	PRIMARY KEY (kind, name)
 ) STRICT, WITHOUT ROWID;
+`
+
+// schema8 adds the index of words. It keeps no texts, and knows no order of words. Stored events are indexed while the
+// relay runs. The table unindexed has those that are to be indexed (again) although the index is further: n changes with
+// each reason.
+const schema8 = `
+CREATE VIRTUAL TABLE search USING fts5(words, content = '', contentless_delete = 1, detail = 'none', tokenize = 'ascii');
+CREATE TABLE unindexed (
+	id INTEGER PRIMARY KEY,
+	n  INTEGER NOT NULL
+) STRICT;
 `
 
 // countItems adds the items to the table counts.

@@ -76,6 +76,7 @@ func TestAFileOfTheFirstVersionIsBroughtUp(t *testing.T) {
 		store.TallyDelivery: "m cancelled 1, m dead 1, n dead 1, n delivered 1", store.TallySent: "n 00 1",
 		store.TallyAttempt: "n 01 1",
 	})
+	f.CheckIndexed(event)
 	version, err := fileVersion(s.writer.conn, path, len(migrations()))
 	f.NoError(err)
 	f.Equal("version", version, len(migrations()))

@@ -162,7 +162,7 @@ func (s *Store) startWith(c *conn.Conn) (forLog *conn.Conn, err error) {
 	if s.rates.UsedAt, err = lastSent(c, s.now()); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(keepGap(c, s.now()), beginFill(c, s.now())); err != nil {
+	if err := errors.Join(keepGap(c, s.now()), beginFill(c, s.now()), s.writer.loadIndex(c)); err != nil {
 		return nil, err
 	}
 	s.counts, s.leases = s.writer.counts, s.writer.leases

@@ -38,6 +38,7 @@ type writer struct {
 	counts *counts
 	dedupe dedupeCache
 	beatAt int64 // when the mark of life was written, in milliseconds
+	index  indexing
 
 	mu     sync.Mutex // held during a transaction, and by a checkpoint that must not run beside one
 	broken chan struct{}
@@ -78,7 +79,7 @@ func (w *writer) transact(group []*op) error {
 		return fmt.Errorf("starting a transaction: %w", err)
 	}
 	t := &tx{Conn: w.conn, now: w.now().UnixMilli(), into: &w.into, leases: w.leases, counts: w.counts,
-		dedupe: &w.dedupe, auditIDs: w.auditIDs}
+		dedupe: &w.dedupe, auditIDs: w.auditIDs, index: indexing{on: w.index.on, last: w.index.last}}
 	t.beats = t.now-w.beatAt >= beatInterval.Milliseconds()
 	if err := w.execute(t, group); err != nil {
 		w.conn.Rollback()
@@ -87,6 +88,7 @@ func (w *writer) transact(group []*op) error {
 	w.leases.commit(t)
 	w.dedupe.commit(t)
 	w.counts.commit(t.counted)
+	w.index = t.index
 	w.counted(&t.sums, time.UnixMilli(t.now))
 	if t.beats {
 		w.beatAt = t.now
@@ -169,6 +171,7 @@ type tx struct {
 	counted  map[string]*countChange        // by notifier
 	attempts []any                          // rows to be written
 	sums     ledger.Sums                    // what is counted
+	index    indexing                       // what of it is indexed later
 	beats    bool                           // the mark of life is written
 }
 
@@ -178,6 +181,9 @@ func (t *tx) save() error {
 		return err
 	}
 	if err := t.saveCounts(); err != nil {
+		return err
+	}
+	if err := t.saveUnindexed(); err != nil {
 		return err
 	}
 	if t.beats {

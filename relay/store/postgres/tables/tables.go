@@ -1,7 +1,10 @@
 // Package tables holds the steps that build the tables of a store in PostgreSQL.
 package tables
 
-import "qaserelay/relay/store/ledger"
+import (
+	"qaserelay/relay/store/ledger"
+	"qaserelay/relay/store/postgres/words"
+)
 
 // Migrations returns the steps that build the tables; step i leads from version i to version i+1. A released step is
 // never changed. Times are in milliseconds since 1970, by the clock of the database.
@@ -9,7 +12,7 @@ import "qaserelay/relay/store/ledger"
 // Every change of a delivery writes all indexes that hold it, so they are few, and most hold unfinished deliveries
 // only. The order within a stream is that of seq, which is assigned under the lock of the stream: the clocks in ids may
 // differ.
-func Migrations() []string { return []string{schema1, schema2, schema3, schema4} }
+func Migrations() []string { return []string{schema1, schema2, schema3, schema4, schema5} }
 
 const schema1 = `
 CREATE TABLE events (
@@ -182,3 +185,6 @@ CREATE TABLE seen (
 	PRIMARY KEY (kind, name, node, slot)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
 `
+
+// schema5 adds the index of words. What earlier releases have stored is indexed while the relay runs.
+const schema5 = words.Schema
