@@ -128,6 +128,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	others.Go(func() { e.wakeAll(ctx) })
 	others.Go(func() { e.silences.Run(ctx) })
 	others.Go(func() { e.fillOutlines(ctx) })
+	others.Go(func() { e.indexEvents(ctx) })
 	defer context.AfterFunc(ctx, e.inbox.Close)()
 
 	e.dispatcher.Run(ctx, committers.Wait)

@@ -58,6 +58,7 @@ func newDeliveriesList(c *terminal.Console) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return listDeliveries(cmd.Context(), c, f) },
 	}
 	f.addDeliveryFilters(cmd.Flags())
+	f.addWords(cmd.Flags())
 	f.addPaging(cmd.Flags())
 	return cmd
 }

@@ -55,6 +55,7 @@ func newEventsList(c *terminal.Console) *cobra.Command {
 		Short: "List events, the newest first",
 		Example: `  qase-relay events list --event run.completed --limit 10
   qase-relay events list --state dead
+  qase-relay events list --words 'checkout card*'
   qase-relay events list --since 2026-01-31T09:00:00Z --json`,
 		Args: terminal.ArgsBetween(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -76,7 +77,9 @@ func newEventsList(c *terminal.Console) *cobra.Command {
 		"only with a delivery in the `STATE` pending, sending, delivered, dead or cancelled")
 	cmd.Flags().StringVar(&f.rule, "rule", "", "only with a delivery of the rule `NAME`")
 	cmd.Flags().StringVar(&f.notifier, "notifier", "", "only with a delivery to the notifier `NAME`")
+	cmd.Flags().StringVar(&f.outcome, "outcome", "", "only those with the `OUTCOME` matched, held, none, error or waiting, or of a rule, such as silenced")
 	f.addEventFilters(cmd.Flags())
+	f.addWords(cmd.Flags())
 	f.addPaging(cmd.Flags())
 	f.askFlags.add(cmd.Flags())
 	_ = cmd.RegisterFlagCompletionFunc("event", cli.CompleteEvent)

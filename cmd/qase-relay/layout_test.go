@@ -110,12 +110,14 @@ func mayImport() map[string][]string {
 		"relay/store/search":      {"relay/store", "rules/event", "rules/value"},
 		"relay/store/ledger":      {"relay/store", "relay/store/engine", "relay/store/listing", "relay/store/search"},
 		"relay/store/storetest":   {"relay/store", "relay/store/engine", "relay/store/search", "relay/store/transfer"}, // for tests
-		"relay/store/memory":      {"relay/store", "relay/store/engine"},                                               // for tests
+		"relay/store/memory":      {"relay/store", "relay/store/engine", "relay/store/search"},                         // for tests
 		"relay/store/transfer":    {},
 		"relay/store/sqlite": {"relay/store", "relay/store/engine", "relay/store/groupcommit",
-			"relay/store/ledger", "relay/store/listing", "relay/store/sqlite/conn", "relay/store/sqlite/dbfile", "relay/store/transfer"},
+			"relay/store/ledger", "relay/store/listing", "relay/store/sqlite/conn", "relay/store/sqlite/dbfile", "relay/store/sqlite/tables",
+			"relay/store/transfer"},
 		"relay/store/sqlite/conn":   {"relay/store", "relay/store/engine"},
 		"relay/store/sqlite/dbfile": {"relay/store"},
+		"relay/store/sqlite/tables": {"relay/store/ledger"},
 		"relay/store/postgres": {"relay/store", "relay/store/engine", "relay/store/groupcommit",
 			"relay/store/ledger", "relay/store/listing", "relay/store/postgres/session", "relay/store/postgres/tables",
 			"relay/store/postgres/words", "relay/store/transfer"},
@@ -123,7 +125,7 @@ func mayImport() map[string][]string {
 		"relay/store/postgres/tables":  {"relay/store/ledger", "relay/store/postgres/words"},
 		"relay/store/postgres/words":   {"relay/store", "relay/store/engine", "relay/store/ledger", "relay/store/listing"},
 
-		"relay/admin/why": {"relay/admin/desk", "relay/store", "rules", "rules/catalog", "rules/event", "rules/value"},
+		"relay/admin/why": {"relay/admin/desk", "relay/store", "relay/store/search", "rules", "rules/catalog", "rules/value"},
 		"relay/trial": append([]string{"notifiers", "notifiers/builtin", "notifiers/markup", "notifiers/preview", "notifiers/redact", "relay",
 			"relay/admin/access", "relay/config", "relay/store", "rules/ruletest", "rules/rulefile/written", "relay/admin/desk", "relay/backtest"}, reading...),
 		"relay/metrics":    {"rules/value"},
@@ -153,7 +155,7 @@ func mayImport() map[string][]string {
 			"rules/value", "relay/trial", "rules/catalog"},
 		"relay/admin/desk/rulebook": {"relay/config", "rules", "rules/diag", "rules/rulefile", "rules/rulefile/written",
 			"rules/ruletest", "rules/yamldoc"},
-		"relay/admin/desk": {"relay/presence", "relay/ingest/refused", "notifiers", "notifiers/preview", "relay/admin/desk/rulebook", "relay/admin/jobs", "relay", "relay/admin/access", "relay/config", "relay/dispatch", "relay/silences", "relay/store", "rules",
+		"relay/admin/desk": {"relay/presence", "relay/ingest/refused", "notifiers", "notifiers/preview", "relay/admin/desk/rulebook", "relay/admin/jobs", "relay", "relay/admin/access", "relay/config", "relay/dispatch", "relay/silences", "relay/store", "relay/store/search", "rules",
 			"rules/catalog", "rules/condition", "rules/diag", "rules/event", "rules/failures", "rules/flow", "rules/memory", "rules/silence", "rules/value"},
 		"relay/admin/client":  {"notifiers/redact"},
 		"relay/backtest":      {"relay/admin/desk", "rules", "rules/event", "rules/failures", "rules/ruletest"},

@@ -16,7 +16,7 @@ import (
 
 // filterFlags choose events or deliveries. Each command declares those that it has.
 type filterFlags struct {
-	since, until, source, project, event, state, rule, notifier, reason string
+	since, until, source, project, event, state, rule, notifier, reason, outcome, words, entity string
 }
 
 // addWindow adds the flags that limit the time.
@@ -24,6 +24,12 @@ func (f *filterFlags) addWindow(flags *pflag.FlagSet) {
 	flags.StringVar(&f.since, "since", "",
 		"since this `TIME`: how long ago (2h, 7d), a day, or 2026-01-31T09:00:00Z")
 	flags.StringVar(&f.until, "until", "", "before this `TIME`, in the same formats")
+}
+
+// addWords adds the flags that look for what is in events.
+func (f *filterFlags) addWords(flags *pflag.FlagSet) {
+	flags.StringVar(&f.words, "words", "", "only about events with all these `WORDS`; check* is any word that begins so")
+	flags.StringVar(&f.entity, "entity", "", "only about a run or another `THING`, such as WEB/run/7")
 }
 
 // window returns the limits of the time. A zero time means no limit.
@@ -47,7 +53,8 @@ func (f *filterFlags) query() (url.Values, error) {
 	q := url.Values{}
 	for name, value := range map[string]string{"since": timeParameter(since), "until": timeParameter(until),
 		"source": f.source, "project": f.project, "event": f.event, "state": f.state, "rule": f.rule,
-		"notifier": f.notifier, "reason": f.reason} {
+		"notifier": f.notifier, "reason": f.reason,
+		"outcome": f.outcome, "q": f.words, "entity": f.entity} {
 		if value != "" {
 			q.Set(name, value)
 		}

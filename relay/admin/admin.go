@@ -122,6 +122,7 @@ func (s *server) routes(r *mux.Router) {
 	get(r, "/", s.index)
 	get(r, "/api/v1/status", s.status)
 	get(r, "/api/v1/events", s.events)
+	get(r, "/api/v1/search", s.events)
 	get(r, "/api/v1/events/export", s.export)
 	get(r, "/api/v1/events/{id}", s.event)
 	get(r, "/api/v1/deliveries", s.deliveries)
@@ -199,13 +200,14 @@ GET  /healthz  /readyz         whether it runs, and whether it takes events
 POST /-/reload                 load the rules again
 GET  /api/v1/openapi.json      describes the API
 GET  /api/v1/status            version, time of the last reload, states of the notifiers
-GET  /api/v1/events            filters: source project event rule notifier state since until
+GET  /api/v1/events            filters: source project event rule notifier outcome state since until
+                               q=WORDS entity=WEB/run/7; search is the same
 GET  /api/v1/events/export     with bodies, the oldest first
                                filters: source project event since until after limit decided
 GET  /api/v1/events/ID         one event: decisions and deliveries
 POST /api/v1/events/ID/replay  decide on it again by the current rules
 POST /api/v1/events/replay     the same for {"ids": [...]}
-GET  /api/v1/deliveries        filters: state rule notifier project event reason since until
+GET  /api/v1/deliveries        filters: state rule notifier project event reason q entity since until
 GET  /api/v1/deliveries/ID     one delivery: message and attempts
 POST /api/v1/deliveries/ID/retry
 POST /api/v1/deliveries/retry  the same for {"ids": [...]} or {"state": "dead", ...}

@@ -52,7 +52,7 @@ func TestEveryAddressAnswers(t *testing.T) {
 		{"a state that there is not", "GET", "/api/v1/deliveries?state=lost", 400,
 			"pending, sending, delivered, dead, cancelled"},
 		{"a parameter that there is not", "GET", "/api/v1/events?name=x", 400,
-			"source, project, event, rule, notifier, outcome, state, since, until, before, after, order, limit"},
+			"source, project, event, rule, notifier, outcome, state, q, entity, since, until, before, after, order, limit"},
 		{"a limit that is too large", "GET", "/api/v1/events?limit=501", 400, "from 1 to 500"},
 		{"a limit that is no number", "GET", "/api/v1/deliveries?limit=all", 400, "from 1 to 500"},
 		{"an order that there is not", "GET", "/api/v1/events?order=up", 400, "want desc (newest first) or asc"},

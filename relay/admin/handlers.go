@@ -11,10 +11,10 @@ import (
 )
 
 func (s *server) events(w http.ResponseWriter, r *http.Request) {
-	q := newQuery(r.URL.Query(), "source", "project", "event", "rule", "notifier", "outcome", "state", "since", "until",
-		"before", "after", "order", "limit")
+	q := newQuery(r.URL.Query(), "source", "project", "event", "rule", "notifier", "outcome", "state", "q", "entity",
+		"since", "until", "before", "after", "order", "limit")
 	limit, within := q.limit(), q.within()
-	f := desk.EventFilter{Source: q.text("source"), Outcome: q.outcome(), DeliveryFilter: store.DeliveryFilter{Project: q.text("project"),
+	f := desk.EventFilter{Source: q.text("source"), Outcome: q.outcome(), Terms: q.words(), DeliveryFilter: store.DeliveryFilter{Project: q.text("project"),
 		EventName: q.text("event"), Rule: q.text("rule"), Notifier: q.text("notifier"), State: q.state(),
 		Before: within.Before, After: within.After, OldestFirst: within.OldestFirst}}
 	if q.refuse(w) {
@@ -45,12 +45,12 @@ func (s *server) export(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) deliveries(w http.ResponseWriter, r *http.Request) {
-	q := newQuery(r.URL.Query(), "state", "rule", "notifier", "project", "event", "reason", "since", "until", "before",
-		"after", "order", "limit")
+	q := newQuery(r.URL.Query(), "state", "rule", "notifier", "project", "event", "reason", "q", "entity",
+		"since", "until", "before", "after", "order", "limit")
 	limit, within := q.limit(), q.within()
-	f := store.DeliveryFilter{State: q.state(), Rule: q.text("rule"), Notifier: q.text("notifier"),
-		Project: q.text("project"), Reason: q.reason(),
-		Before: within.Before, After: within.After, OldestFirst: within.OldestFirst, Limit: limit}
+	f := desk.DeliveryFilter{Terms: q.words(), DeliveryFilter: store.DeliveryFilter{State: q.state(), Rule: q.text("rule"),
+		Notifier: q.text("notifier"), Project: q.text("project"), Reason: q.reason(),
+		Before: within.Before, After: within.After, OldestFirst: within.OldestFirst, Limit: limit}}
 	f.EventName, f.Event = desk.ParseEvent(q.text("event"))
 	if q.refuse(w) {
 		return

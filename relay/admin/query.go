@@ -96,6 +96,13 @@ func (q *query) outcome() string {
 	return outcome
 }
 
+// words reads q and entity.
+func (q *query) words() []store.Term {
+	terms, err := desk.ParseWords(q.text("q"), q.text("entity"))
+	q.add(err)
+	return terms
+}
+
 // refuse answers 400 if there were errors, and reports whether it did.
 func (q *query) refuse(w http.ResponseWriter) bool {
 	if err := errors.Join(q.errs...); err != nil {

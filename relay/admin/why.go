@@ -16,7 +16,7 @@ func (s *server) why(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer, err := s.Why.Ask(r.Context(), q.text("q"), until)
-	if errors.Is(err, why.ErrEmpty) {
+	if errors.As(err, new(*why.QuestionError)) {
 		writeError(w, http.StatusBadRequest, "q: "+err.Error())
 		return
 	}

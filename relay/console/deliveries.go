@@ -14,13 +14,14 @@ import (
 
 // deliveryFilters are the filters of the list of deliveries.
 func deliveryFilters() []string {
-	return []string{"state", "notifier", "rule", "project", "event", "reason", "since", "until"}
+	return []string{"state", "notifier", "rule", "project", "event", "reason", "q", "entity", "since", "until"}
 }
 
 // parseDeliveries reads the filter in a URL.
-func parseDeliveries(v url.Values) (q listQuery, f store.DeliveryFilter) {
+func parseDeliveries(v url.Values) (q listQuery, f desk.DeliveryFilter) {
 	q = parseList(v, deliveryFilters())
-	f = store.DeliveryFilter{Project: q.Get("project"), Rule: q.Get("rule"), Notifier: q.Get("notifier")}
+	f = desk.DeliveryFilter{Terms: q.words(), DeliveryFilter: store.DeliveryFilter{Project: q.Get("project"), Rule: q.Get("rule"),
+		Notifier: q.Get("notifier")}}
 	f.EventName, f.Event = desk.ParseEvent(q.Get("event"))
 	reason, err := desk.ParseReason(q.Get("reason"))
 	q.note(err)
@@ -38,8 +39,9 @@ func parseDeliveries(v url.Values) (q listQuery, f store.DeliveryFilter) {
 type deliveryList struct {
 	listQuery
 	listPager
-	Choices eventChoices
-	Rows    []desk.Delivery
+	Choices   eventChoices
+	Rows      []desk.Delivery
+	IndexedTo *time.Time // up to when words are indexed, if that is behind
 }
 
 func (c *Console) deliveries(r *http.Request) (*frame.View, error) {
@@ -49,7 +51,7 @@ func (c *Console) deliveries(r *http.Request) (*frame.View, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := &deliveryList{listQuery: q, Choices: c.eventChoices(), Rows: page.Deliveries}
+	list := &deliveryList{listQuery: q, Choices: c.eventChoices(), Rows: page.Deliveries, IndexedTo: page.IndexedTo}
 	if f.OldestFirst {
 		slices.Reverse(list.Rows)
 	}
@@ -63,7 +65,7 @@ func (c *Console) deliveries(r *http.Request) (*frame.View, error) {
 }
 
 // eachDelivery calls yield for the deliveries of a list, until it returns an error.
-func (c *Console) eachDelivery(ctx context.Context, f store.DeliveryFilter, yield func(desk.Delivery) error) error {
+func (c *Console) eachDelivery(ctx context.Context, f desk.DeliveryFilter, yield func(desk.Delivery) error) error {
 	f.OldestFirst, f.Limit = false, desk.MaxPage
 	return eachRow(f.Before, func(before store.ID) ([]desk.Delivery, string, error) {
 		f.Before = before

@@ -20,13 +20,13 @@ const pageSize = 50
 
 // eventFilters are the filters of the list of events.
 func eventFilters() []string {
-	return []string{"project", "event", "source", "rule", "notifier", "outcome", "state", "since", "until"}
+	return []string{"project", "event", "source", "rule", "notifier", "outcome", "state", "q", "entity", "since", "until"}
 }
 
 // parseEvents reads the filter in a URL.
 func parseEvents(v url.Values) (q listQuery, f desk.EventFilter) {
 	q = parseList(v, eventFilters())
-	f = desk.EventFilter{Source: q.Get("source"), DeliveryFilter: store.DeliveryFilter{Project: q.Get("project"),
+	f = desk.EventFilter{Source: q.Get("source"), Terms: q.words(), DeliveryFilter: store.DeliveryFilter{Project: q.Get("project"),
 		EventName: q.Get("event"), Rule: q.Get("rule"), Notifier: q.Get("notifier")}}
 	state, err := desk.ParseState(q.Get("state"))
 	if q.note(err); err == nil {
@@ -45,8 +45,9 @@ func parseEvents(v url.Values) (q listQuery, f desk.EventFilter) {
 type eventList struct {
 	listQuery
 	listPager
-	Choices eventChoices
-	Rows    []eventRow
+	Choices   eventChoices
+	Rows      []eventRow
+	IndexedTo *time.Time // up to when words are indexed, if that is behind
 }
 
 // eventChoices are the values that the filters offer.
@@ -60,7 +61,7 @@ func (c *Console) events(r *http.Request) (*frame.View, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := &eventList{listQuery: q, Choices: c.eventChoices()}
+	list := &eventList{listQuery: q, Choices: c.eventChoices(), IndexedTo: page.IndexedTo}
 	if f.OldestFirst {
 		slices.Reverse(page.Events)
 	}

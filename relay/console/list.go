@@ -81,6 +81,9 @@ func (q listQuery) Words() string {
 	var words []string
 	for _, name := range q.filters {
 		if text := q.values[name]; text != "" {
+			if name == "q" {
+				name = "words"
+			}
 			words = append(words, name+" "+text)
 		}
 	}
@@ -102,6 +105,17 @@ func (q *listQuery) cursor(name string, v url.Values) store.ID {
 		q.Notes = append(q.Notes, "Not filtered by "+name+": "+err.Error()+".")
 	}
 	return id
+}
+
+// words reads the words and the entity that events have to have.
+func (q *listQuery) words() (terms []store.Term) {
+	for _, name := range []string{"q", "entity"} {
+		asked := map[string]string{name: q.Get(name)}
+		some, err := desk.ParseWords(asked["q"], asked["entity"])
+		q.note(err)
+		terms = append(terms, some...)
+	}
+	return terms
 }
 
 // within returns the part of the list that its page and the filters since and until leave.

@@ -59,8 +59,27 @@ func TestEveryPageIsFastWithManyEvents(t *testing.T) {
 				}
 			}
 			t.Logf("%d events after %.0f s", rows, time.Since(began).Seconds())
+			g.awaitIndex()
+			t.Logf("indexed after %.0f s", time.Since(began).Seconds())
 			g.measure(g.addresses(), rounds)
 		})
+	}
+}
+
+// awaitIndex waits until the words of all events are indexed.
+func (g *rig) awaitIndex() {
+	g.t.Helper()
+	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		state, err := g.relay.Store().IndexState(g.t.Context())
+		if err != nil {
+			g.t.Fatal(err)
+		}
+		if state.On && !state.More {
+			return
+		}
+		if time.Since(began) > time.Hour {
+			g.t.Fatalf("not indexed after an hour: %+v", state)
+		}
 	}
 }
 
@@ -97,14 +116,15 @@ func (g *rig) addresses() (all []string) {
 		all = append(all, "/entities/"+key[1])
 	}
 	all = append(all, "/events/"+event, "/events/"+event+"/compare",
-		"/deliveries/"+g.first("/api/v1/deliveries?state=dead"), "/why?q=WEB+run+7", "/rules/failed-run",
-		"/silences/new?project=WEB", "/events.csv?project="+storetest.RareProject)
+		"/deliveries/"+g.first("/api/v1/deliveries?state=dead"), "/why?q=WEB+run+7", "/why?q=run+77", "/why?q=WEB+run+999999999",
+		"/why?q=regression+4711", "/why?q=nightly", "/rules/failed-run",
+		"/silences/new?project=WEB")
 	day := time.Now().AddDate(0, 0, -20).UTC().Format(time.RFC3339)
 	filters := map[string]map[string]string{
 		"/events": {"project": storetest.RareProject, "event": "defect.created", "rule": storetest.RareRule, "notifier": "mail",
-			"outcome": "matched", "state": "dead", "since": "24h", "until": day, "source": "none"},
+			"outcome": "matched", "state": "dead", "since": "24h", "until": day, "source": "none", "q": "nightly", "entity": "run/77"},
 		"/deliveries": {"project": storetest.RareProject, "event": "defect.created", "rule": storetest.RareRule, "notifier": "mail",
-			"state": "dead", "since": "24h", "until": day},
+			"state": "dead", "since": "24h", "until": day, "q": "nightly", "entity": "run/77"},
 	}
 	for path, of := range filters {
 		for a, x := range of {
@@ -115,7 +135,10 @@ func (g *rig) addresses() (all []string) {
 				}
 			}
 		}
-		all = append(all, path+"?project=NONE", path+"?rule=no-such-rule", path+"?project=WEB&rule=failed-run&state=dead")
+		for _, words := range []string{"regression 4711", "staging", "night*", "nowhere", "staging WEB", "RARE nightly"} {
+			all = append(all, path+"?"+url.Values{"q": {words}}.Encode())
+		}
+		all = append(all, path+".csv?project="+storetest.RareProject, path+"?project=NONE", path+"?rule=no-such-rule", path+"?project=WEB&rule=failed-run&state=dead")
 	}
 	slices.Sort(all)
 	return slices.Compact(all)

@@ -67,7 +67,7 @@ func (c *Console) why(r *http.Request) (*frame.View, error) {
 		return v, nil
 	}
 	answer, err := c.o.Why.Ask(r.Context(), p.Question, until)
-	if errors.Is(err, why.ErrEmpty) {
+	if errors.As(err, new(*why.QuestionError)) {
 		p.Wrong = err.Error()
 		return v, nil
 	}

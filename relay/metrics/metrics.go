@@ -56,6 +56,7 @@ type Metrics struct {
 	suppressed    *prometheus.CounterVec
 	open          *prometheus.GaugeVec
 	lag           prometheus.Gauge
+	indexLag      prometheus.Gauge
 	silent        *prometheus.GaugeVec
 	digests       prometheus.Histogram
 	qaseRequests  *prometheus.CounterVec
@@ -124,6 +125,7 @@ func (m *Metrics) registerFlow() {
 	m.open = m.gauge("flow_open", "Slots that are due at a time, by kind: digest, hold, wait, feed, event or throttle "+
 		"(whose last message is still to be sent). Counted at most once a minute.", "kind")
 	m.lag = m.gauge("flow_lag_seconds", "How late the slot is that is due first; 0 if all are on time.").With(nil)
+	m.indexLag = m.gauge("search_lag_seconds", "How long ago the oldest new event came that is not indexed yet; 0 if all are.").With(nil)
 	m.silent = m.gauge("source_silent", "1 for a project from which nothing has come for as long as expect_every of its "+
 		"source says, 0 for others that are expected. Read at most once a minute.", "source", "project")
 	m.digests = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "qase_relay_digest_events",
@@ -407,6 +409,9 @@ func (m *Metrics) SetFeeds(feeds []Feed) {
 
 // SetLag sets how late the first slot is.
 func (m *Metrics) SetLag(lag time.Duration) { m.lag.Set(lag.Seconds()) }
+
+// SetIndexLag sets how far the index of words is behind.
+func (m *Metrics) SetIndexLag(lag time.Duration) { m.indexLag.Set(max(0, lag).Seconds()) }
 
 // Fired counts a slot that was due.
 func (m *Metrics) Fired(kind, outcome string) { m.fired.WithLabelValues(kind, outcome).Inc() }

@@ -14,6 +14,10 @@ type Search interface {
 	// IndexEvents indexes the next events if on, the new ones first, in one short transaction for which it waits until
 	// nothing else is written, 100 ms at most. It drops the index if not on. Relays on one store take turns.
 	IndexEvents(ctx context.Context, on bool) (IndexState, error)
+	// DeliveriesOf returns those of the deliveries of events that a filter selects, in its order, at most Limit.
+	DeliveriesOf(ctx context.Context, events []ID, f DeliveryFilter) ([]Delivery, error)
+	// EventsWith returns those of some events of which a filter selects a delivery.
+	EventsWith(ctx context.Context, events []ID, f DeliveryFilter) (map[ID]bool, error)
 	// IndexState returns how far the index is.
 	IndexState(ctx context.Context) (IndexState, error)
 }

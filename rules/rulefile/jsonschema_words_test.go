@@ -84,6 +84,8 @@ func schemaWords() map[string]word {
 		"settings.silences.max": "Longest time that a silence may last. Default: 30d.",
 		"settings.catch_up": "How long after a time without a relay messages of after and expect_every wait that were due " +
 			"in it, since Qase sends again what was missed. Default: 5m.",
+		"settings.search": "off keeps no index of the words of events: the store is smaller, and words are looked for event by event. " +
+			"Default: on.",
 		"settings.emoji": "false leaves out the emoji of the level (🔴 ⚠️ ✅) before titles in chats and push " +
 			"notifications. Default: true.",
 

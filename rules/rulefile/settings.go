@@ -36,6 +36,7 @@ type settingsSpec struct {
 		Max time.Duration `yaml:"max"`
 	} `yaml:"silences"`
 	CatchUp *time.Duration `yaml:"catch_up"`
+	Search  yamldoc.Text   `yaml:"search"`
 }
 
 const defaultQaseURL = "https://app.qase.io"
@@ -110,6 +111,19 @@ func (d *document) apply(spec *settingsSpec, s *rules.Settings) {
 	}
 	s.TrustedProxies = d.trustedProxies(spec.TrustedProxies)
 	s.NoEmoji = spec.Emoji != nil && !*spec.Emoji
+	s.NoSearch = d.turnedOff(spec.Search, "settings.search")
+}
+
+// turnedOff reads on, which is the default, or off.
+func (d *document) turnedOff(t yamldoc.Text, key string) bool {
+	switch {
+	case !t.Given(), t.S == "", t.S == "on", t.S == "true":
+		return false
+	case t.S == "off", t.S == "false":
+		return true
+	}
+	d.Report(t.Node, diag.Error, fmt.Sprintf("%s: want on or off, not %q", key, value.Shorten(t.S, 40)), "")
+	return false
 }
 
 // qasePage matches the addresses of pages of Qase.

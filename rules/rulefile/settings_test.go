@@ -47,6 +47,23 @@ func TestTheTimeToCatchUpIsASetting(t *testing.T) {
 	}
 }
 
+func TestTheIndexOfWordsIsASetting(t *testing.T) {
+	const file = "sources: [{name: qase, secrets: [s]}]\nsettings: {%s}\nrules: [{name: r, when: \"true\", stop: true}]"
+	for text, off := range map[string]bool{"emoji: true": false, "search: on": false, "search: off": true, `search: "off"`: true,
+		"search: false": true, "search: true": false} {
+		if got := rulefiletest.Parse(t, fmt.Sprintf(file, text)).Settings.NoSearch; got != off {
+			t.Errorf("%s: off is %v", text, got)
+		}
+	}
+	for text, want := range map[string]string{"search: no": `settings.search: want on or off, not "no"`,
+		"search: [off]": "settings.search", "search: ": "settings.search has no value"} {
+		_, problems := rulefiletest.Check("rules.yaml", fmt.Sprintf(file, text))
+		if len(problems) != 1 || !strings.Contains(problems[0].Message, want) {
+			t.Errorf("%s: got %v, want %s", text, problems, want)
+		}
+	}
+}
+
 func TestNetworksOfProxiesAndClients(t *testing.T) {
 	const file = "sources: [{name: qase, secrets: [s], allow_from: [%s]}]\nsettings: {trusted_proxies: [%s]}\n" +
 		"rules: [{name: r, when: \"true\", stop: true}]"

@@ -27,6 +27,8 @@ type Settings struct {
 	// CatchUp is how long after a time without a relay waits and feeds do not fire that were due in it: Qase sends again
 	// what was missed, and that may end them. Default 5 minutes.
 	CatchUp time.Duration
+	// NoSearch says that the store keeps no index of the words of events.
+	NoSearch bool
 }
 
 // Backlog limits the unfinished deliveries: at a limit, events are refused. Zero means no limit.

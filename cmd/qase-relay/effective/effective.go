@@ -78,6 +78,7 @@ func settingsOf(s *rules.Settings) map[string]any {
 		"emoji":           !s.NoEmoji,
 		"silences":        map[string]any{"max": s.SilenceMax},
 		"catch_up":        s.CatchUp,
+		"search":          map[bool]string{true: "off", false: "on"}[s.NoSearch],
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 type DeliveryPage struct {
 	Deliveries []Delivery `json:"deliveries"`
 	Next       string     `json:"next,omitempty"`
+	IndexedTo  *time.Time `json:"indexed_to,omitempty"`
 }
 
 // Delivery is a message to one notifier.
@@ -49,12 +50,15 @@ type Attempt struct {
 }
 
 // Deliveries returns a page of deliveries.
-func (d *Desk) Deliveries(ctx context.Context, f store.DeliveryFilter) (DeliveryPage, error) {
-	found, next, err := d.o.Store.Deliveries(ctx, f)
+func (d *Desk) Deliveries(ctx context.Context, f DeliveryFilter) (DeliveryPage, error) {
+	found, next, err := d.findDeliveries(ctx, f)
 	if err != nil {
 		return DeliveryPage{}, failed("listing deliveries", err)
 	}
 	page := DeliveryPage{Deliveries: []Delivery{}, Next: idText(next)}
+	if page.IndexedTo, err = d.indexedTo(ctx, f.Terms); err != nil {
+		return DeliveryPage{}, err
+	}
 	for _, one := range found {
 		page.Deliveries = append(page.Deliveries, deliveryOf(one))
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/search"
 	"qaserelay/rules"
 	"qaserelay/rules/condition"
 	"qaserelay/rules/event"
@@ -232,35 +233,10 @@ func slotsOf(events []Event) map[string]bool {
 	return ids
 }
 
-const (
-	// maxWalked is how many events are looked at for those of an entity, and walkTime how long that takes at most.
-	maxWalked = 5000
-	walkTime  = 60 * time.Millisecond
-	walkPage  = 200
-)
-
 // idsOf returns the ids of events about an entity, the newest first, and the id that the next page is before, or zero.
 func (d *Desk) idsOf(ctx context.Context, r EntityRef, before store.ID, limit int) (ids []store.ID, next store.ID, err error) {
-	f := store.EventFilter{Source: r.Source, Project: r.Project, Before: before, Limit: walkPage}
-	began, key := time.Now(), r.Key()
-	for walked := 0; ; {
-		page, more, err := d.o.Store.Events(ctx, f)
-		if err != nil {
-			return nil, 0, err
-		}
-		for i := range page {
-			if entityOf(&page[i]) != key {
-				continue
-			}
-			if ids = append(ids, page[i].ID); len(ids) == limit {
-				return ids, page[i].ID, nil
-			}
-		}
-		walked += len(page)
-		if f.Before = more; more == 0 || walked >= maxWalked || time.Since(began) > walkTime {
-			return ids, more, nil
-		}
-	}
+	q := search.Query{}.OfThing(r.Type, r.ID).Of(search.Source, r.Source).With(store.Term{Text: search.Facet(search.Project, r.Project)})
+	return d.o.Store.FindEvents(ctx, store.SearchFilter{Terms: q, Before: before, Limit: limit})
 }
 
 // entityOf returns the key of the entity that a stored event is about, or "".

@@ -20,6 +20,9 @@ type EventPage struct {
 	// Next is the before (or after, if the oldest come first) of the next page. It is empty on the last page. A page
 	// that would take long to fill ends early, with few events or none, and has a next one all the same.
 	Next string `json:"next,omitempty"`
+	// IndexedTo is up to when words are indexed, if the index is more than 2 s behind: a page then takes longer, and may
+	// end early.
+	IndexedTo *time.Time `json:"indexed_to,omitempty"`
 }
 
 // Event is a stored event.
@@ -76,6 +79,8 @@ type EventFilter struct {
 	Source string
 	// Outcome is one of [Outcomes], or empty.
 	Outcome string
+	// Terms are the words and the entity that they have to have; see [ParseWords].
+	Terms []store.Term
 	store.DeliveryFilter
 }
 
@@ -109,6 +114,9 @@ func (d *Desk) Events(ctx context.Context, f EventFilter, limit int) (EventPage,
 		return EventPage{}, failed("counting the deliveries of events", err)
 	}
 	page := EventPage{Events: []Event{}, Next: idText(next)}
+	if page.IndexedTo, err = d.indexedTo(ctx, f.Terms); err != nil {
+		return EventPage{}, err
+	}
 	for i := range found {
 		e, err := d.listed(ctx, &found[i], states[found[i].ID])
 		if err != nil {
@@ -207,116 +215,12 @@ func resultsOf(decisions []byte) []rules.Result {
 	return decision.Results
 }
 
-// findEvents returns a page of events, and the id behind which the next page begins, or zero.
-func (d *Desk) findEvents(ctx context.Context, f EventFilter, limit int) (
-	found []store.Outlined, next store.ID, err error) {
-	if f.Notifier != "" || f.State != "" || f.Rule != "" && !d.o.FilledFrom().IsZero() {
-		return d.findByDelivery(ctx, f, limit)
-	}
-	return d.o.Store.Outlines(ctx, store.OutlineFilter{Source: f.Source, Name: f.EventName, Project: f.Project,
-		Rule: f.Rule, Outcome: outlineOutcome(f.Outcome), Before: f.Before, After: f.After, OldestFirst: f.OldestFirst,
-		Limit: limit})
-}
-
 // outlineOutcome returns an outcome as outlines have it.
 func outlineOutcome(outcome string) string {
 	if outcome == string(rules.NotMatched) {
 		return store.OutcomeNone
 	}
 	return outcome
-}
-
-// findByDelivery goes through the deliveries, in their order, and returns their events, each once. The ids of events
-// and deliveries are in one order, so a page can begin at either.
-func (d *Desk) findByDelivery(ctx context.Context, f EventFilter, limit int) (
-	found []store.Outlined, next store.ID, err error) {
-	f.Limit = MaxPage
-	seen, err := d.listedBefore(ctx, f.DeliveryFilter)
-	if err != nil {
-		return nil, 0, err
-	}
-	for start := time.Now(); ; {
-		page, more, err := d.o.Store.Deliveries(ctx, f.DeliveryFilter)
-		if err != nil {
-			return nil, 0, err
-		}
-		outlines, err := d.outlinesOf(ctx, page, seen)
-		if err != nil {
-			return nil, 0, err
-		}
-		for _, one := range page {
-			if seen[one.EventID] {
-				next = one.ID
-				continue
-			}
-			if len(found) == limit {
-				return found, next, nil
-			}
-			seen[one.EventID], next = true, one.ID
-			if o, exists := outlines[one.EventID]; exists && f.takes(&o) { // others were deleted a moment ago
-				found = append(found, o)
-			}
-		}
-		if next = more; len(page) < f.Limit || next == 0 || time.Since(start) > pageTime {
-			return found, next, nil
-		}
-		if f.OldestFirst {
-			f.After = next
-		} else {
-			f.Before = next
-		}
-	}
-}
-
-// nearby is the time within which the deliveries of one decision get their ids.
-const nearby = time.Second
-
-// listedBefore returns the events that an earlier page has listed although deliveries of theirs are on this page, as
-// when it ended early between the many deliveries of one event. There are none if the page begins at a time.
-func (d *Desk) listedBefore(ctx context.Context, f store.DeliveryFilter) (map[store.ID]bool, error) {
-	seen, first := map[store.ID]bool{}, f.Before // the first id that is not on this page
-	if f.OldestFirst {
-		first = f.After + 1
-	}
-	if first <= 1 || first == store.FirstID(first.Time()) {
-		return seen, nil
-	}
-	if f.OldestFirst {
-		f.Before, f.After = first, store.FirstID(first.Time().Add(-nearby))-1
-	} else {
-		f.Before, f.After = store.FirstID(first.Time().Add(nearby)), first-1
-	}
-	f.OldestFirst = !f.OldestFirst
-	near, _, err := d.o.Store.Deliveries(ctx, f)
-	for i := range near {
-		seen[near[i].EventID] = true
-	}
-	return seen, err
-}
-
-// pageTime is after how long a page ends that finds little.
-const pageTime = 60 * time.Millisecond
-
-// outlinesOf reads the outlines of the events of deliveries that were not seen yet.
-func (d *Desk) outlinesOf(ctx context.Context, of []store.Delivery, seen map[store.ID]bool) (
-	map[store.ID]store.Outlined, error) {
-	var ids []store.ID
-	for i := range of {
-		if !seen[of[i].EventID] {
-			ids = append(ids, of[i].EventID)
-		}
-	}
-	return d.o.Store.OutlinesOf(ctx, ids)
-}
-
-// takes reports whether the filter selects an event that was found by its deliveries.
-func (f *EventFilter) takes(o *store.Outlined) bool {
-	if f.Source != "" && f.Source != o.Source {
-		return false
-	}
-	want := outlineOutcome(f.Outcome)
-	return want == "" || want == o.Outcome ||
-		slices.ContainsFunc(o.Rules, func(r store.RuleOutcome) bool { return r.Outcome == want })
 }
 
 func eventOf(e store.StoredEvent) Event {

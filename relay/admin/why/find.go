@@ -3,20 +3,17 @@ package why
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"qaserelay/relay/store"
-	"qaserelay/rules/event"
+	"qaserelay/relay/store/search"
 )
 
 const (
-	// maxWalked is how many events are looked at for those of an entity, and maxRead how many rows for words.
-	maxWalked = 5000
-	maxRead   = 20_000
-	// maxSearch is how long a search takes at most.
-	maxSearch = 2 * time.Second
+	// maxSearch is after how long a search ends where it is.
+	maxSearch = time.Second
 	// maxFound is how many events are named.
 	maxFound = 20
 )
@@ -65,30 +62,48 @@ func before(until time.Time) store.ID {
 	return store.FirstID(until)
 }
 
-// byEntity walks back through the events of a project for those of an entity.
+// byEntity finds the events of an entity.
 func (a *Asker) byEntity(ctx context.Context, q *question, until time.Time) (found []Found, back time.Time, err error) {
-	f := store.EventFilter{Project: q.project, Before: before(until), Limit: 500}
-	began := time.Now()
+	return a.byTerms(ctx, search.Query{}.OfThing(q.kind, q.entity).Of(search.Project, q.project), until)
+}
+
+// byWords finds the events with the words, or with words that begin so.
+func (a *Asker) byWords(ctx context.Context, q *question, until time.Time) (found []Found, back time.Time, err error) {
+	terms, err := search.Parse(strings.Join(q.words, " "))
+	if err != nil {
+		return nil, back, &QuestionError{err.Error()}
+	}
+	if found, back, err = a.byTerms(ctx, terms.Of(search.Project, q.project), until); err != nil || len(found) > 0 {
+		return found, back, err
+	}
+	var begins search.Query
+	for _, t := range terms {
+		t.Prefix = t.Prefix || utf8.RuneCountInString(t.Text) >= search.MinPrefix
+		begins = begins.With(t)
+	}
+	return a.byTerms(ctx, begins.Of(search.Project, q.project), until)
+}
+
+// byTerms finds the events that have all terms, the newest ones. back is the time of the oldest one that was looked at,
+// unless all were.
+func (a *Asker) byTerms(ctx context.Context, terms []store.Term, until time.Time) (found []Found, back time.Time, err error) {
+	f := store.SearchFilter{Terms: terms, Before: before(until), Limit: maxFound}
 	var ids []store.ID
-	for walked := 0; len(ids) < maxFound; {
-		page, next, err := a.store.Events(ctx, f)
+	for began := time.Now(); len(ids) < maxFound; {
+		some, next, err := a.store.FindEvents(ctx, f)
 		if err != nil {
 			return nil, back, err
 		}
-		for i := range page {
-			if e := &page[i]; q.isOf(e) && len(ids) < maxFound {
-				ids = append(ids, e.ID)
-			}
-		}
-		walked += len(page)
+		ids = append(ids, some...)
 		if f.Before = next; next == 0 {
 			break
 		}
-		if back = next.Time(); walked >= maxWalked || time.Since(began) > maxSearch {
+		if len(ids) >= maxFound || time.Since(began) > maxSearch {
+			back = next.Time()
 			break
 		}
-		back = time.Time{}
 	}
+	ids = ids[:min(len(ids), maxFound)]
 	rows, err := a.store.OutlinesOf(ctx, ids)
 	for _, id := range ids {
 		if row, known := rows[id]; known {
@@ -96,45 +111,4 @@ func (a *Asker) byEntity(ctx context.Context, q *question, until time.Time) (fou
 		}
 	}
 	return found, back, err
-}
-
-// isOf reports whether an event is about the entity.
-func (q *question) isOf(e *store.StoredEvent) bool {
-	if e.Kind != "" || !strings.HasPrefix(e.Name, q.kind+".") {
-		return false
-	}
-	ev, err := event.Parse(e.Source, e.Body, e.ReceivedAt)
-	return err == nil && strings.EqualFold(ev.EntityID(), q.entity)
-}
-
-// byWords walks back through the list of events for those whose names and subjects have the words.
-func (a *Asker) byWords(ctx context.Context, q *question, until time.Time) (found []Found, back time.Time, err error) {
-	f := store.OutlineFilter{Project: q.project, Before: before(until), Limit: 1000}
-	began := time.Now()
-	for read := 0; len(found) < maxFound; {
-		page, next, err := a.store.Outlines(ctx, f)
-		if err != nil {
-			return nil, back, err
-		}
-		for i := range page {
-			if q.isIn(&page[i]) && len(found) < maxFound {
-				found = append(found, foundOf(&page[i]))
-			}
-		}
-		read += len(page)
-		if f.Before = next; next == 0 {
-			break
-		}
-		if read >= maxRead || time.Since(began) > maxSearch {
-			back = next.Time()
-			break
-		}
-	}
-	return found, back, nil
-}
-
-// isIn reports whether a row of the list has all words.
-func (q *question) isIn(o *store.Outlined) bool {
-	text := strings.ToLower(o.Subject + " " + o.Name + " " + o.Project + " " + o.Source)
-	return !slices.ContainsFunc(q.words, func(word string) bool { return !strings.Contains(text, word) })
 }

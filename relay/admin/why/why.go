@@ -5,7 +5,6 @@ package why
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -89,14 +88,20 @@ type Asker struct {
 type Store interface {
 	store.Reader
 	store.Outlines
+	store.Search
 	Tallies(ctx context.Context, f store.TallyFilter) ([]store.Tally, error)
 }
 
 // New returns an asker over the desk of a relay and its store.
 func New(d *desk.Desk, s Store) *Asker { return &Asker{d, s} }
 
+// QuestionError says what is wrong with a question.
+type QuestionError struct{ Text string }
+
+func (e *QuestionError) Error() string { return e.Text }
+
 // ErrEmpty says that nothing was asked.
-var ErrEmpty = errors.New("say what it is about: the id of an event or delivery, a Qase link, WEB run 7, or words of its title")
+var ErrEmpty error = &QuestionError{"say what it is about: the id of an event or delivery, a Qase link, WEB run 7, or words of its title"}
 
 // Ask answers a question about the newest events until a time; zero is now.
 func (a *Asker) Ask(ctx context.Context, text string, until time.Time) (Answer, error) {

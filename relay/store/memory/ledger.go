@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"qaserelay/relay/store"
@@ -148,3 +149,26 @@ func (m *Store) IndexEvents(context.Context, bool) (store.IndexState, error) {
 
 // IndexState implements store.Search.
 func (m *Store) IndexState(context.Context) (store.IndexState, error) { return store.IndexState{}, nil }
+
+// EventsWith implements store.Search.
+func (m *Store) EventsWith(ctx context.Context, events []store.ID, f store.DeliveryFilter) (map[store.ID]bool, error) {
+	list, err := m.DeliveriesOf(ctx, events, f)
+	with := map[store.ID]bool{}
+	for i := range list {
+		with[list[i].EventID] = true
+	}
+	return with, err
+}
+
+// DeliveriesOf implements store.Search. The deliveries are in the order in which they were made.
+func (m *Store) DeliveriesOf(_ context.Context, events []store.ID, f store.DeliveryFilter) (list []store.Delivery, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, d := range m.rows {
+		if slices.Contains(events, d.EventID) && (f.State == "" || f.State == d.State) &&
+			(f.Notifier == "" || f.Notifier == d.Notifier) && (f.Rule == "" || f.Rule == d.Rule) {
+			list = append(list, *d)
+		}
+	}
+	return list, m.fails
+}

@@ -29,7 +29,7 @@ func (d *Document) Words() []string {
 			s.put(Facet(kind, value))
 		}
 	}
-	facet(Project, e.Project)
+	s.put(Facet(Project, e.Project)) // also that of none
 	facet(Name, e.Name)
 	facet(Source, e.Source)
 	facet(Outcome, d.Outcome)
@@ -38,7 +38,7 @@ func (d *Document) Words() []string {
 		facet(Outcome, r.Outcome)
 	}
 	for _, m := range d.Deliveries {
-		facet(Rule, m.Rule)
+		facet(Sent, m.Rule)
 		facet(Notifier, m.Notifier)
 	}
 	body, _ := value.DecodeObject(e.Body) // one that cannot be read has no words

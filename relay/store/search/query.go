@@ -3,6 +3,7 @@ package search
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -14,8 +15,8 @@ const (
 	// MaxTerms is how many words may be asked for at once, and maxAsked how long a question may be, in bytes.
 	MaxTerms = 20
 	maxAsked = 2000
-	// minPrefix is how many characters stand before an asterisk at least: fewer begin a large part of all words.
-	minPrefix = 2
+	// MinPrefix is how many characters stand before an asterisk at least: fewer begin a large part of all words.
+	MinPrefix = 2
 )
 
 // Query is what an event has to have, all of it. The empty Query is of every event.
@@ -35,8 +36,8 @@ func Parse(text string) (Query, error) {
 		words := Words(begins)
 		for i, word := range words {
 			t := store.Term{Text: word, Prefix: i == len(words)-1 && begins != part && endsInWord(begins)}
-			if t.Prefix && utf8.RuneCountInString(word) < minPrefix {
-				return nil, fmt.Errorf("write at least %d letters or digits before the asterisk of %q", minPrefix, part)
+			if t.Prefix && utf8.RuneCountInString(word) < MinPrefix {
+				return nil, fmt.Errorf("write at least %d letters or digits before the asterisk of %q", MinPrefix, part)
 			}
 			q = q.With(t)
 		}
@@ -89,7 +90,7 @@ func (q Query) OfEntity(key string) (Query, error) {
 	for i, part := range parts {
 		parts[i] = unescape.Replace(part)
 	}
-	q = q.Of(Entity, entityText(parts[n-2], parts[n-1]))
+	q = q.OfThing(parts[n-2], parts[n-1])
 	if n > 2 {
 		q = q.Of(Project, parts[n-3])
 	}
@@ -107,8 +108,17 @@ func shorten(text string) string {
 	return string([]rune(text)[:most]) + "…"
 }
 
-// entityText joins the type and the id of an entity. Ids differ in their case alone nowhere in Qase.
-func entityText(kind, id string) string { return strings.ToLower(kind + "/" + id) }
+// OfThing returns a query with the facet of an entity by its type and id.
+func (q Query) OfThing(kind, id string) Query { return q.Of(Entity, entityText(kind, id)) }
+
+// entityText joins the type and the id of an entity. Ids that differ in their case alone are the same, and so are
+// numbers that are written in several ways.
+func entityText(kind, id string) string {
+	if n, err := strconv.Atoi(strings.TrimSpace(id)); err == nil {
+		id = strconv.Itoa(n)
+	}
+	return strings.ToLower(kind + "/" + id)
+}
 
 // Matches reports whether words have all that is asked for.
 func (q Query) Matches(words []string) bool {

@@ -37,6 +37,7 @@ const (
 	Source   Kind = "s"
 	Rule     Kind = "r" // a rule that matched, waits or failed
 	Notifier Kind = "o" // of one of its deliveries
+	Sent     Kind = "d" // the rule of one of its deliveries
 	Outcome  Kind = "c" // of the event, or of one of its rules
 	Entity   Kind = "e" // type/id, such as run/7; see [Query.OfEntity]
 )

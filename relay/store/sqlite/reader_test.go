@@ -11,6 +11,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/sqlite/conn"
+	"qaserelay/relay/store/sqlite/tables"
 	"qaserelay/relay/store/storetest"
 )
 
@@ -90,7 +91,7 @@ func TestOpenReaderRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ path, want string }{
 		"a file of an older release": {old,
 			fmt.Sprintf("has version 1, and this program reads version %d: a relay of this release brings it up",
-				len(migrations()))},
+				len(tables.Migrations()))},
 		"a file of a newer release": {closedStore(t, "PRAGMA user_version = 99"), "start the newer release"},
 		"a file of another program": {closedStore(t, "PRAGMA application_id = 7"), "is a database of another program"},
 		"an empty file":             {empty, "no relay has used it yet"},

@@ -10,6 +10,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/sqlite/conn"
+	"qaserelay/relay/store/sqlite/tables"
 	"qaserelay/relay/store/storetest"
 )
 
@@ -32,7 +33,7 @@ func version1(t *testing.T, at time.Time) (path string, event store.ID) {
 		INSERT INTO kv (key, value, expires_at) VALUES ('k', x'76', %[2]d + 3600000);
 		INSERT INTO dedupe (hash, event_id, expires_at) VALUES (zeroblob(16), %[1]d, %[2]d + 3600000);
 		PRAGMA application_id = %[3]d; PRAGMA user_version = 1`, event, now, applicationID)
-	err = errors.Join(c.Configure(conn.ForWriting()), c.Run(schema1), c.Run(script), c.Close())
+	err = errors.Join(c.Configure(conn.ForWriting()), c.Run(tables.Migrations()[0]), c.Run(script), c.Close())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,9 +78,9 @@ func TestAFileOfTheFirstVersionIsBroughtUp(t *testing.T) {
 		store.TallyAttempt: "n 01 1",
 	})
 	f.CheckIndexed(event)
-	version, err := fileVersion(s.writer.conn, path, len(migrations()))
+	version, err := fileVersion(s.writer.conn, path, len(tables.Migrations()))
 	f.NoError(err)
-	f.Equal("version", version, len(migrations()))
+	f.Equal("version", version, len(tables.Migrations()))
 }
 
 func TestTheTableHasEveryStateAndNoOther(t *testing.T) {
@@ -98,7 +99,7 @@ func TestTheTableHasEveryStateAndNoOther(t *testing.T) {
 
 // A file of any version has the tables that a new one has, and all that was in it.
 func TestEveryVersionBecomesTheSame(t *testing.T) {
-	tables := func(s *Store) (list []string) {
+	columns := func(s *Store) (list []string) {
 		const q = "SELECT m.name || ' ' || c.name || ' ' || c.type || ' ' || c.\"notnull\" FROM sqlite_schema m, pragma_table_xinfo(m.name) c ORDER BY 1"
 		if err := s.list(t.Context(), q, nil, func(r conn.Row) { list = append(list, r.Str(0)) }); err != nil {
 			t.Fatal(err)
@@ -107,19 +108,19 @@ func TestEveryVersionBecomesTheSame(t *testing.T) {
 	}
 	fresh := openTest(t, filepath.Join(t.TempDir(), "relay.db"), nil)
 	defer func() { _ = fresh.Close() }()
-	want := fmt.Sprint(tables(fresh))
-	for version := 1; version < len(migrations()); version++ {
+	want := fmt.Sprint(columns(fresh))
+	for version := 1; version < len(tables.Migrations()); version++ {
 		path, event := version1(t, time.Now())
 		c, err := conn.Open(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		steps := strings.Join(migrations()[1:version], ";\n") + fmt.Sprintf(";PRAGMA user_version = %d", version)
+		steps := strings.Join(tables.Migrations()[1:version], ";\n") + fmt.Sprintf(";PRAGMA user_version = %d", version)
 		if err := errors.Join(c.Configure(conn.ForWriting()), c.Run(steps), c.Close()); err != nil {
 			t.Fatal(version, err)
 		}
 		s := openTest(t, path, nil)
-		if got := fmt.Sprint(tables(s)); got != want || got == "[]" {
+		if got := fmt.Sprint(columns(s)); got != want || got == "[]" {
 			t.Errorf("version %d became %s, want %s", version, got, want)
 		}
 		if ev, err := s.Event(t.Context(), event); err != nil || string(ev.Body) != `{"n":1}` || len(ev.Deliveries) != 6 {

@@ -19,6 +19,7 @@ import (
 	"qaserelay/relay/store/ledger"
 	"qaserelay/relay/store/sqlite/conn"
 	"qaserelay/relay/store/sqlite/dbfile"
+	"qaserelay/relay/store/sqlite/tables"
 )
 
 // Options are settings of a store. The zero value is the default.
@@ -193,7 +194,7 @@ func connectWriter(path string) (*conn.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = fileVersion(c, path, len(migrations()))
+	_, err = fileVersion(c, path, len(tables.Migrations()))
 	if err == nil {
 		err = c.CheckLibrary()
 	}
@@ -262,7 +263,7 @@ func prepareToRead(c *conn.Conn, path string) error {
 }
 
 func checkToRead(c *conn.Conn, path string) error {
-	known := len(migrations())
+	known := len(tables.Migrations())
 	version, err := fileVersion(c, path, known)
 	if err == nil {
 		err = engine.CheckVersion(path, version, known)

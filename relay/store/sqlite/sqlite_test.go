@@ -16,6 +16,7 @@ import (
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/sqlite/conn"
 	"qaserelay/relay/store/sqlite/dbfile"
+	"qaserelay/relay/store/sqlite/tables"
 	"qaserelay/relay/store/storetest"
 )
 
@@ -64,7 +65,7 @@ func TestOpenSQLiteRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ path, want string }{
 		"a file of a newer release": {
 			closedStore(t, "PRAGMA user_version = 99"),
-			"has version 99, and this program knows versions up to " + strconv.Itoa(len(migrations())) +
+			"has version 99, and this program knows versions up to " + strconv.Itoa(len(tables.Migrations())) +
 				"; start the newer release",
 		},
 		"a database of another program": {

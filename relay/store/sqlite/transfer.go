@@ -11,6 +11,7 @@ import (
 	"qaserelay/relay/store/engine"
 	"qaserelay/relay/store/sqlite/conn"
 	"qaserelay/relay/store/sqlite/dbfile"
+	"qaserelay/relay/store/sqlite/tables"
 	"qaserelay/relay/store/transfer"
 )
 
@@ -254,7 +255,7 @@ func (w *transferWriter) Finish(context.Context) error {
 		if err := w.setMark(""); err != nil {
 			return err
 		}
-		return w.conn.Run("DELETE FROM counts; " + countAll + countItems +
+		return w.conn.Run("DELETE FROM counts; " + tables.CountAll + tables.CountItems +
 			"INSERT OR REPLACE INTO marks (name, value) SELECT '" + talliedUpTo + "', coalesce(max(id), 0) FROM events")
 	})
 }
