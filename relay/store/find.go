@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -14,6 +15,8 @@ type Search interface {
 	// IndexEvents indexes the next events if on, the new ones first, in one short transaction for which it waits until
 	// nothing else is written, 100 ms at most. It drops the index if not on. Relays on one store take turns.
 	IndexEvents(ctx context.Context, on bool) (IndexState, error)
+	// Having returns those of some events that have all terms. It reads them.
+	Having(ctx context.Context, events []ID, terms []Term) (map[ID]bool, error)
 	// DeliveriesOf returns those of the deliveries of events that a filter selects, in its order, at most Limit.
 	DeliveriesOf(ctx context.Context, events []ID, f DeliveryFilter) ([]Delivery, error)
 	// EventsWith returns those of some events of which a filter selects a delivery.
@@ -27,6 +30,9 @@ type Term struct {
 	Text   string
 	Prefix bool // a word that begins so
 }
+
+// ErrTooManyWords says that so many words begin as a term does that it cannot be looked for.
+var ErrTooManyWords = errors.New("too many words begin so: write more letters before the asterisk")
 
 // SearchFilter selects events by the index.
 type SearchFilter struct {

@@ -157,7 +157,7 @@ func (d *Desk) findWithDeliveries(ctx context.Context, f EventFilter, limit int,
 // and deliveries are in one order, so a page can begin at either.
 func (d *Desk) findByDelivery(ctx context.Context, f EventFilter, limit int) (
 	found []store.Outlined, next store.ID, err error) {
-	f.Limit = MaxPage
+	f.Limit = pageOf(limit)
 	seen, err := d.listedBefore(ctx, f.DeliveryFilter)
 	if err != nil {
 		return nil, 0, err
@@ -221,6 +221,9 @@ func (d *Desk) listedBefore(ctx context.Context, f store.DeliveryFilter) (map[st
 	return seen, err
 }
 
+// pageOf returns how many deliveries are read at once to fill a page: most are selected, or the page ends early.
+func pageOf(limit int) int { return min(2*limit, MaxPage) }
+
 // pageTime is after how long a page ends that finds little.
 const pageTime = 60 * time.Millisecond
 
@@ -233,49 +236,17 @@ func (f *EventFilter) moveTo(next store.ID) {
 	}
 }
 
-// withWords returns what reports whether the events of deliveries have all terms.
+// withWords returns which events of deliveries have all terms.
 func (d *Desk) withWords(ctx context.Context, terms []store.Term, of []store.Delivery) (func(store.ID) bool, error) {
-	if len(terms) == 0 || len(of) == 0 {
+	if len(terms) == 0 {
 		return func(store.ID) bool { return true }, nil
 	}
-	// Most deliveries are made with their events. Those that are not, such as fallbacks, are looked at one by one.
-	const apart = time.Minute
-	first := store.FirstID(min(of[0].ID, of[len(of)-1].ID).Time().Add(-apart))
-	low, high := store.ID(0), store.ID(0)
-	var single []store.ID
+	var ids []store.ID
 	for i := range of {
-		id := of[i].EventID
-		if id < first {
-			single = append(single, id)
-			continue
-		}
-		if low == 0 || id < low {
-			low = id
-		}
-		high = max(high, id)
+		ids = append(ids, of[i].EventID)
 	}
-	has := map[store.ID]bool{}
-	add := func(from, to store.ID) error {
-		f := store.SearchFilter{Terms: terms, After: from - 1, Before: to + 1, Limit: MaxPage}
-		for {
-			ids, next, err := d.o.Store.FindEvents(ctx, f)
-			for _, id := range ids {
-				has[id] = true
-			}
-			if f.Before = next; err != nil || next == 0 {
-				return err
-			}
-		}
-	}
-	for _, id := range single {
-		if err := add(id, id); err != nil {
-			return nil, err
-		}
-	}
-	var err error
-	if high != 0 {
-		err = add(low, high)
-	}
+	slices.Sort(ids)
+	has, err := d.o.Store.Having(ctx, slices.Compact(ids), terms)
 	return func(id store.ID) bool { return has[id] }, err
 }
 
@@ -350,7 +321,7 @@ const usualPage = 50
 // deliveriesWith goes through the deliveries, and returns those of events with the words.
 func (d *Desk) deliveriesWith(ctx context.Context, f DeliveryFilter) (found []store.Delivery, next store.ID, err error) {
 	limit := f.limit()
-	f.Limit = MaxPage
+	f.Limit = pageOf(limit)
 	for start := time.Now(); ; {
 		page, more, err := d.o.Store.Deliveries(ctx, f.DeliveryFilter)
 		if err != nil {

@@ -79,6 +79,23 @@ func (db *DB) FindEvents(ctx context.Context, f store.SearchFilter) ([]store.ID,
 	return ids, next, engine.Wrap(err, "searching events")
 }
 
+// Having implements store.Search.
+func (db *DB) Having(ctx context.Context, events []store.ID, terms []store.Term) (map[store.ID]bool, error) {
+	has := map[store.ID]bool{}
+	for len(events) > 0 {
+		docs, err := db.documents(ctx, events)
+		if err != nil {
+			return nil, err
+		}
+		for i := range docs.list {
+			d := &docs.list[i]
+			has[d.Event.ID] = search.Query(terms).Matches(d.Words())
+		}
+		events = events[docs.of:]
+	}
+	return has, nil
+}
+
 // lookup is one call of FindEvents.
 type lookup struct {
 	db    *DB

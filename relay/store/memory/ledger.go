@@ -125,9 +125,21 @@ func (m *Store) LastAttempts(_ context.Context, notifier string, _ int) (list []
 }
 
 // FindEvents implements store.Search. It reads all events.
-func (m *Store) FindEvents(_ context.Context, f store.SearchFilter) (ids []store.ID, next store.ID, _ error) {
+func (m *Store) FindEvents(ctx context.Context, f store.SearchFilter) (ids []store.ID, next store.ID, err error) {
+	m.mu.Lock()
+	for i := range m.Stored {
+		ids = append(ids, m.Stored[i].ID)
+	}
+	m.mu.Unlock()
+	has, err := m.Having(ctx, ids, f.Terms)
+	return slices.DeleteFunc(ids, func(id store.ID) bool { return !has[id] }), 0, err
+}
+
+// Having implements store.Search.
+func (m *Store) Having(_ context.Context, events []store.ID, terms []store.Term) (map[store.ID]bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	has := map[store.ID]bool{}
 	for i := range m.Stored {
 		d := search.Document{Event: m.Stored[i], Outline: m.outlines[m.Stored[i].ID]}
 		for _, row := range m.rows {
@@ -135,11 +147,9 @@ func (m *Store) FindEvents(_ context.Context, f store.SearchFilter) (ids []store
 				d.Deliveries = append(d.Deliveries, search.Message{Rule: row.Rule, Notifier: row.Notifier, Title: row.Title})
 			}
 		}
-		if search.Query(f.Terms).Matches(d.Words()) {
-			ids = append(ids, d.Event.ID)
-		}
+		has[d.Event.ID] = slices.Contains(events, d.Event.ID) && search.Query(terms).Matches(d.Words())
 	}
-	return ids, 0, m.fails
+	return has, m.fails
 }
 
 // IndexEvents implements store.Search. There is no index.

@@ -66,25 +66,27 @@ func (t *tx) saveUnindexed() error {
 
 // match asks the index. The answer is one row, so that ctx ends the search.
 func (s *Store) match(ctx context.Context, a ledger.Ask) (ids []store.ID, err error) {
-	var words []string
-	for _, t := range a.Terms {
-		word := `"` + t.Text + `"`
-		if t.Prefix {
-			word += "*"
-		}
-		words = append(words, word)
+	words, err := s.matchText(ctx, a.Terms)
+	if err != nil {
+		return nil, err
 	}
+	asked := ctx
 	if a.Within > 0 {
 		quick, cancel := context.WithTimeout(ctx, a.Within)
 		defer cancel()
 		ctx = quick
 	}
-	w := listing.Where{Conds: []string{"search MATCH ?"}, Args: []any{strings.Join(words, " ")}}
+	w := listing.Where{Conds: []string{"search MATCH ?"}, Args: []any{words.text}}
 	w = w.Within("rowid", a.Span)
 	q := "SELECT group_concat(rowid) FROM (SELECT rowid FROM search" + w.Text() + a.Span.Order("rowid") + " LIMIT ?)"
 	text := ""
 	err = s.list(ctx, q, append(w.Args, a.Limit), func(r conn.Row) { text = r.Str(0) })
-	if ctx.Err() != nil {
+	switch {
+	case asked.Err() != nil:
+		return nil, asked.Err()
+	case ctx.Err() != nil && words.merged:
+		return nil, store.ErrTooManyWords
+	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	}
 	for number := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' }) {
@@ -95,6 +97,57 @@ func (s *Store) match(ctx context.Context, a ledger.Ask) (ids []store.ID, err er
 		ids = append(ids, store.ID(id))
 	}
 	return ids, err
+}
+
+// matchText is a question to the index. It is merged if the index joins all events of the words that begin as a term
+// does before it returns the first one.
+type matchText struct {
+	text   string
+	merged bool
+}
+
+// maxAlike is how many words that begin as a term does are asked for one by one, which the index can do event by event.
+const maxAlike = 100
+
+func (s *Store) matchText(ctx context.Context, terms []store.Term) (m matchText, err error) {
+	var parts []string
+	for _, t := range terms {
+		part := `"` + t.Text + `"`
+		if t.Prefix {
+			alike, err := s.wordsLike(ctx, t.Text)
+			if err != nil {
+				return m, err
+			}
+			if part += "*"; len(alike) > maxAlike {
+				m.merged = true
+			} else if len(alike) > 0 {
+				part = `("` + strings.Join(alike, `" OR "`) + `")`
+			}
+		}
+		parts = append(parts, part)
+	}
+	m.text = strings.Join(parts, " AND ")
+	return m, nil
+}
+
+// wordsLike returns the first words of the index that begin with a text. It jumps from word to word, since a frequent
+// one has an entry for each event; a space is before all that can follow in a word.
+func (s *Store) wordsLike(ctx context.Context, text string) (alike []string, err error) {
+	const q = "SELECT term FROM indexed_words WHERE term >= ? LIMIT 1"
+	err = s.readers.read(ctx, func(ctx context.Context, c *conn.Conn) error {
+		for from := text; len(alike) <= maxAlike; {
+			next := ""
+			if err := c.Query(ctx, q, []any{from}, func(r conn.Row) error { next = r.Str(0); return nil }); err != nil {
+				return err
+			}
+			if !strings.HasPrefix(next, text) {
+				return nil
+			}
+			alike, from = append(alike, next), next+" "
+		}
+		return nil
+	})
+	return alike, err
 }
 
 // indexPlace returns how far the index is.

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -147,6 +148,29 @@ func searchCases() map[string]func(*Fixture) {
 			f.NoError(err)
 			f.Equal("few", []any{len(ids), next}, []any{1, store.ID(0)})
 		},
+		"a beginning of many words is looked for, or refused": func(f *Fixture) {
+			all := f.many(500)
+			f.index()
+			ids, _, err := f.FindEvents(f.Context(), store.SearchFilter{Terms: []store.Term{{Text: "number", Prefix: true}}, Limit: 1000})
+			if !errors.Is(err, store.ErrTooManyWords) { // on a machine that is busy
+				f.NoError(err)
+				f.Equal("found", len(ids), 500)
+			}
+			ids, _, err = f.FindEvents(f.Context(), store.SearchFilter{Terms: []store.Term{{Text: "thi", Prefix: true}}, Limit: 1000, OldestFirst: true})
+			f.NoError(err)
+			f.Equal("one word", ids, all)
+		},
+		"which of some events have words": func(f *Fixture) {
+			want := f.many(150)
+			ids := []store.ID{}
+			for id, has := range f.having(want[0], want[49], f.EventIDs(store.EventFilter{Limit: 1})[0]) {
+				if has {
+					ids = append(ids, id)
+				}
+			}
+			slices.Sort(ids)
+			f.Equal("having", ids, []store.ID{want[0], want[49]})
+		},
 		"words that are frequent and never together end": func(f *Fixture) {
 			f.many(3000)
 			f.index()
@@ -242,6 +266,13 @@ func (f *Fixture) many(n int) (third []store.ID) {
 	_, err := f.Accept(f.Context(), batch, Planned(store.Plan{}))
 	f.NoError(err)
 	return third
+}
+
+func (f *Fixture) having(ids ...store.ID) map[store.ID]bool {
+	f.Helper()
+	has, err := f.Having(f.Context(), ids, terms("third"))
+	f.NoError(err)
+	return has
 }
 
 // index indexes until nothing waits.

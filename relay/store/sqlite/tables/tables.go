@@ -193,6 +193,7 @@ CREATE TABLE seen (
 // each reason.
 const schema8 = `
 CREATE VIRTUAL TABLE search USING fts5(words, content = '', contentless_delete = 1, detail = 'none', tokenize = 'ascii');
+CREATE VIRTUAL TABLE indexed_words USING fts5vocab('search', 'instance');
 CREATE TABLE unindexed (
 	id INTEGER PRIMARY KEY,
 	n  INTEGER NOT NULL
