@@ -102,16 +102,17 @@ func mayImport() map[string][]string {
 			"notifiers/preview"}, // for tests
 		"notifiers/builtin": append([]string{"notifiers/*"}, kind...),
 
-		"relay/store":             {},
-		"relay/store/groupcommit": {},
-		"relay/store/pgtest":      {}, // for tests
-		"relay/store/engine":      {"relay/store"},
-		"relay/store/listing":     {"relay/store", "relay/store/engine"},
-		"relay/store/search":      {"relay/store", "rules/event", "rules/value"},
-		"relay/store/ledger":      {"relay/store", "relay/store/engine", "relay/store/listing", "relay/store/search"},
-		"relay/store/storetest":   {"relay/store", "relay/store/engine", "relay/store/search", "relay/store/transfer"}, // for tests
-		"relay/store/memory":      {"relay/store", "relay/store/engine", "relay/store/search"},                         // for tests
-		"relay/store/transfer":    {},
+		"relay/store":                {},
+		"relay/store/groupcommit":    {},
+		"relay/store/pgtest":         {}, // for tests
+		"relay/store/engine":         {"relay/store"},
+		"relay/store/listing":        {"relay/store", "relay/store/engine"},
+		"relay/store/search":         {"relay/store", "rules/event", "rules/value"},
+		"relay/store/ledger":         {"relay/store", "relay/store/engine", "relay/store/listing", "relay/store/search"},
+		"relay/store/storetest/seed": {"relay/store", "relay/store/transfer"},                     // for tests
+		"relay/store/storetest":      {"relay/store", "relay/store/engine", "relay/store/search"}, // for tests
+		"relay/store/memory":         {"relay/store", "relay/store/engine", "relay/store/search"}, // for tests
+		"relay/store/transfer":       {},
 		"relay/store/sqlite": {"relay/store", "relay/store/engine", "relay/store/groupcommit",
 			"relay/store/ledger", "relay/store/listing", "relay/store/sqlite/conn", "relay/store/sqlite/dbfile", "relay/store/sqlite/tables",
 			"relay/store/transfer"},

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"qaserelay/relay/store/storetest"
+	"qaserelay/relay/store/storetest/seed"
 )
 
 // BenchmarkIngestBesideABacktest posts events at a steady rate, alone and while a backtest runs, and reports the 99th
@@ -17,8 +17,8 @@ import (
 func BenchmarkIngestBesideABacktest(b *testing.B) {
 	const rate = 200 // a second
 	address, w := newFile(b)
-	seed := storetest.Seed{Events: 100_000, Days: 6, Until: time.Now().Add(-time.Minute)}
-	if err := errors.Join(seed.Write(b.Context(), w), w.Close()); err != nil {
+	made := seed.Seed{Events: 100_000, Days: 6, Until: time.Now().Add(-time.Minute)}
+	if err := errors.Join(made.Write(b.Context(), w), w.Close()); err != nil {
 		b.Fatal(err)
 	}
 	g := start(b, rigOptions{Store: address})

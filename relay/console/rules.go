@@ -210,7 +210,7 @@ func (c *Console) addSamples(r *http.Request, p *rulePage) (err error) {
 }
 
 func (c *Console) samplesOf(ctx context.Context, rule string) (all []message, err error) {
-	page, err := c.o.Desk.Deliveries(ctx, store.DeliveryFilter{Rule: rule, Limit: samples})
+	page, err := c.o.Desk.Deliveries(ctx, desk.DeliveryFilter{DeliveryFilter: store.DeliveryFilter{Rule: rule, Limit: samples}})
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 	"qaserelay/relay/store/pgtest"
 	"qaserelay/relay/store/postgres"
 	"qaserelay/relay/store/sqlite"
-	"qaserelay/relay/store/storetest"
+	"qaserelay/relay/store/storetest/seed"
 	"qaserelay/relay/store/transfer"
 )
 
@@ -37,23 +37,23 @@ func TestEveryPageIsFastWithManyEvents(t *testing.T) {
 	if text := os.Getenv(rowsVariable); text != "" {
 		var err error
 		rounds = 9
-		if rows, err = strconv.Atoi(text); err != nil || rows < storetest.RareEvents {
+		if rows, err = strconv.Atoi(text); err != nil || rows < seed.RareEvents {
 			t.Fatalf("%s is %q, want a number of events", rowsVariable, text)
 		}
 	}
 	for name, open := range map[string]func(testing.TB) (string, transfer.Writer){"sqlite": newFile, "postgres": newSchema} {
 		t.Run(name, func(t *testing.T) {
 			address, w := open(t)
-			seed := storetest.Seed{Events: rows, Days: 30, Until: time.Now().Add(-time.Minute)}
+			made := seed.Seed{Events: rows, Days: 30, Until: time.Now().Add(-time.Minute)}
 			began := time.Now()
-			if err := seed.Write(t.Context(), w); err != nil {
+			if err := made.Write(t.Context(), w); err != nil {
 				t.Fatal(err)
 			}
 			if err := w.Close(); err != nil {
 				t.Fatal(err)
 			}
 			g := start(t, rigOptions{Store: address})
-			for some := range slices.Chunk(seed.Tallies(), 2000) {
+			for some := range slices.Chunk(made.Tallies(), 2000) {
 				if err := g.relay.Store().AddTallies(t.Context(), some); err != nil {
 					t.Fatal(err)
 				}
@@ -121,9 +121,9 @@ func (g *rig) addresses() (all []string) {
 		"/silences/new?project=WEB")
 	day := time.Now().AddDate(0, 0, -20).UTC().Format(time.RFC3339)
 	filters := map[string]map[string]string{
-		"/events": {"project": storetest.RareProject, "event": "defect.created", "rule": storetest.RareRule, "notifier": "mail",
+		"/events": {"project": seed.RareProject, "event": "defect.created", "rule": seed.RareRule, "notifier": "mail",
 			"outcome": "matched", "state": "dead", "since": "24h", "until": day, "source": "none", "q": "nightly", "entity": "run/77"},
-		"/deliveries": {"project": storetest.RareProject, "event": "defect.created", "rule": storetest.RareRule, "notifier": "mail",
+		"/deliveries": {"project": seed.RareProject, "event": "defect.created", "rule": seed.RareRule, "notifier": "mail",
 			"state": "dead", "since": "24h", "until": day, "q": "nightly", "entity": "run/77"},
 	}
 	for path, of := range filters {
@@ -138,7 +138,7 @@ func (g *rig) addresses() (all []string) {
 		for _, words := range []string{"regression 4711", "staging", "night*", "nowhere", "staging WEB", "RARE nightly"} {
 			all = append(all, path+"?"+url.Values{"q": {words}}.Encode())
 		}
-		all = append(all, path+".csv?project="+storetest.RareProject, path+"?project=NONE", path+"?rule=no-such-rule", path+"?project=WEB&rule=failed-run&state=dead")
+		all = append(all, path+".csv?project="+seed.RareProject, path+"?project=NONE", path+"?rule=no-such-rule", path+"?project=WEB&rule=failed-run&state=dead")
 	}
 	slices.Sort(all)
 	return slices.Compact(all)

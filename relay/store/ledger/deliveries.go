@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
@@ -15,7 +16,7 @@ type madeFor struct{ id, event store.ID }
 
 // selected returns those of the deliveries of events that a filter selects.
 func (db *DB) selected(ctx context.Context, events []store.ID, f store.DeliveryFilter) (found []madeFor, err error) {
-	if len(events) == 0 {
+	if strings.ContainsRune(f.Rule+f.Notifier+f.Reason, 0) || len(events) == 0 { // PostgreSQL keeps no NUL
 		return nil, nil
 	}
 	w := listing.Where{Conds: []string{"event_id " + db.AnyOf}, Args: []any{db.IDs(events)}}
@@ -30,6 +31,7 @@ func (db *DB) selected(ctx context.Context, events []store.ID, f store.DeliveryF
 	w.Equal("state", string(state))
 	w.Equal("notifier", f.Notifier)
 	w.Equal("rule", f.Rule)
+	w.OfAttempts("deliveries.id", f.Reason)
 	w = w.Within("id", listing.Span{After: f.After, Before: f.Before})
 	err = db.Query(ctx, "SELECT id, event_id FROM deliveries"+db.ByEvent+w.Text(), w.Args, func(r Row) error {
 		isSending := sending(r.ID(0))

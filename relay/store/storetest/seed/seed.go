@@ -1,4 +1,5 @@
-package storetest
+// Package seed fills a store with many events, for measurements.
+package seed
 
 import (
 	"context"
