@@ -5,6 +5,8 @@ import (
 
 	"qaserelay/rules/event"
 	"qaserelay/rules/message"
+	"qaserelay/rules/people"
+	"qaserelay/rules/target"
 )
 
 // Decide returns the decision on ev: the outcome of each rule, the notifications, and the values to store. It is
@@ -76,7 +78,7 @@ func (s *Set) outcome(r *Rule, v *view, stoppedBy string, canMatch bool) Result 
 	case stoppedBy != "":
 		result.Outcome, result.Reason = Stopped, "the rule "+stoppedBy+" stops here"
 	case canMatch:
-		matched, err := r.Condition.Match(v.env)
+		matched, err := r.Condition.Match(v.variables(r.whenReads))
 		if err != nil {
 			result.Outcome, result.Reason = Failed, err.Error()
 		} else if matched {
@@ -97,17 +99,18 @@ func (s *Set) notify(r *Rule, targets []*Target, v *view, result *Result) (all [
 		defer delete(v.context().Vars, "events")
 	}
 	if slices.ContainsFunc(targets, (*Target).ReadsEvent) {
-		s.setMessage(v.context(), &m)
+		whole := m
+		s.setMessage(v.context(), &whole)
 		defer message.ClearVariables(v.context().Vars)
 	}
 	for _, t := range targets {
-		p := t.Prepare(v.context())
+		p := v.prepare(t)
 		notes = append(notes, p.Notes...)
 		if len(p.Messages) == 0 {
 			result.NoRecipients = append(result.NoRecipients, t.Notifier)
 		}
 		for _, one := range p.Messages {
-			fallbacks, failed := t.RenderFallbacks(v.context(), one.Person)
+			fallbacks, failed := v.fallbacks(t, one.Person)
 			notes = append(notes, failed...)
 			all = append(all, Notification{Message: m, Notifier: t.Notifier, Options: one.Options, Fallbacks: fallbacks,
 				EntityKey: v.entityKey, Series: v.series, Person: one.To, target: slices.Index(r.Targets, t)})
@@ -117,4 +120,20 @@ func (s *Set) notify(r *Rule, targets []*Target, v *view, result *Result) (all [
 		result.Outcome = NoRecipients
 	}
 	return all
+}
+
+// prepare returns the messages of a target. One without templates needs no variables.
+func (v *view) prepare(t *Target) target.Prepared {
+	if fixed := t.Fixed(); fixed != nil {
+		return *fixed
+	}
+	return t.Prepare(v.context())
+}
+
+// fallbacks returns the fallbacks of a message, and notes on those that have none of its recipients.
+func (v *view) fallbacks(t *Target, only *people.Recipient) ([]Fallback, []string) {
+	if len(t.Fallbacks) == 0 {
+		return nil, nil
+	}
+	return t.RenderFallbacks(v.context(), only)
 }

@@ -96,7 +96,7 @@ func (w *waking) silenceOf(slot *flow.DigestSlot, m *listed, ev *event.Event) *s
 	f := silence.Fields{Rule: w.ruleName(), Notifier: slot.Notifier, Level: m.Level, Project: ev.Project, Source: ev.Source,
 		Event: ev.Name, Entity: ev.EntityKey(), Environment: value.PlainText(m.Entity["environment"]),
 		Plan: value.PlainText(m.Entity["plan"])}
-	return w.state.Silences.Find(w.state.Now, &f, func() *condition.Env { return w.view(ev, w.state).env })
+	return w.state.Silences.Find(w.state.Now, &f, func() *condition.Env { return w.view(ev, w.state).all() })
 }
 
 // listed is a member with its event.

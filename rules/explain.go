@@ -54,16 +54,16 @@ func (s *Set) Explain(ev *event.Event, st State) Explanation {
 	v := s.view(ev, st)
 	x := Explanation{
 		Event: ev.Name, Project: ev.Project, Source: ev.Source, Now: st.Now, EntityKey: v.entityKey,
-		Entity: v.vars["entity"].(map[string]any), Actor: v.vars["actor"].(map[string]any),
-		Previous: v.vars["previous"], Rules: make([]ExplainedRule, len(s.rules)),
+		Entity: v.entityMap(), Actor: v.actorMap(),
+		Previous: v.variable("previous"), Rules: make([]ExplainedRule, len(s.rules)),
 	}
-	why := hints.View{Event: ev, Vars: v.vars, Title: v.title}
+	why := hints.View{Event: ev, Vars: v.all().Vars, Title: v.title}
 	for i, r := range s.rules {
 		result, recorded := results[r.Name]
 		if !recorded {
 			result = Result{Rule: r.Name, Outcome: NotMatched}
 		}
-		trace := r.Condition.Trace(v.env)
+		trace := r.Condition.Trace(v.all())
 		why.Add(trace)
 		x.Rules[i] = ExplainedRule{Result: result, Condition: trace}
 		s.addNotifications(&x.Rules[i], &d)

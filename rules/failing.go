@@ -2,7 +2,6 @@ package rules
 
 import (
 	"maps"
-	"time"
 
 	"qaserelay/rules/defaults"
 	"qaserelay/rules/event"
@@ -16,7 +15,8 @@ import (
 type failing struct {
 	report *failures.Report // nil if no rule asks for it
 	wasRed bool             // a case failed in the run before
-	vars   map[string]any   // the variable failures; made by failureVars
+	vars   map[string]any   // the variable failures, and trend; made by addFailureVars
+	trend  map[string]any
 	shown  map[failures.Shown]*shownTests
 }
 
@@ -28,18 +28,19 @@ type shownTests struct {
 
 // addFailures makes the report about the tests that failed in a run, by its facts and the history of its series, and stores
 // the history that follows. finished is the key of the finished run of the series, or "".
-func (s *Set) addFailures(v *view, st State, finished string, entity map[string]any) {
+func (s *Set) addFailures(v *view, st State, finished string) {
 	ev, count := v.event, func(name string) int { return event.Int(v.event.Payload[name]) }
+	run := runOf(ev, st, count("failed"))
+	if !s.usesFailures && run == nil && finished == "" {
+		return // nothing would be said, and nothing be kept
+	}
 	e := &failures.Ended{ID: ev.EntityID(), Title: v.title, Project: ev.Project, FinishedAt: ev.Timestamp,
 		Cases: count("cases"), Failed: count("failed"), Passed: count("passed"), Aborted: ev.Name == "run.aborted",
 		Running: !isRunEnd(ev), People: s.people, QaseURL: s.settings.QaseURL, Location: s.settings.Location}
-	if e.Facts = runOf(ev, st, e.Failed); e.Facts != nil && e.Facts.Recounted {
+	if e.Facts = run; run != nil && run.Recounted {
 		e.Failed, e.Passed = e.Facts.Failed, max(e.Passed, e.Facts.Statuses["passed"])
 	}
-	if !s.usesFailures && e.Facts == nil && finished == "" {
-		return // nothing would be said, and nothing be kept
-	}
-	e.DurationMS = v.tookMS(e.Facts, entity)
+	e.DurationMS = v.tookMS(e.Facts)
 	key, keeps := "", !e.Running && (e.Facts != nil || e.Cases > 0)
 	if finished != "" {
 		key = memory.CasesKey(finished)
@@ -60,12 +61,12 @@ func (s *Set) addFailures(v *view, st State, finished string, entity map[string]
 }
 
 // tookMS returns how long a run took in milliseconds: by Qase, by its start, or by its end.
-func (v *view) tookMS(facts *failures.Run, entity map[string]any) int64 {
+func (v *view) tookMS(facts *failures.Run) int64 {
 	if facts != nil && facts.TookMS > 0 {
 		return facts.TookMS
 	}
-	if start, known := entity["started_at"].(time.Time); known && v.event.Time().After(start) {
-		return v.event.Time().Sub(start).Milliseconds()
+	if start := v.entity.StartedAt; start > 0 && v.event.Timestamp > start {
+		return (v.event.Timestamp - start) * 1000
 	}
 	ms, _ := value.Float(v.event.Payload["duration"])
 	return int64(max(0, min(ms, 1e12)))
@@ -74,8 +75,7 @@ func (v *view) tookMS(facts *failures.Run, entity map[string]any) int64 {
 // addFailureVars sets the variables failures and trend, which no condition reads unless the set uses them.
 func (v *view) addFailureVars() {
 	if v.failing.vars == nil {
-		v.failing.vars, v.vars["trend"] = v.failing.report.Vars()
-		v.vars["failures"] = v.failing.vars
+		v.failing.vars, v.failing.trend = v.failing.report.Vars()
 	}
 }
 
@@ -95,8 +95,8 @@ func (v *view) showFailures(r *Rule) *shownTests {
 		}
 		v.failing.shown[r.Failures] = shown
 	}
-	vars := v.context().Vars
-	vars["failures"], vars["trend"] = shown.vars, v.vars["trend"]
+	v.shown = shown
+	v.describe()
 	return shown
 }
 

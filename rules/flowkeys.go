@@ -91,7 +91,7 @@ func (p *passage) slotsToRead() (keys []string) {
 		}
 		return keys
 	}
-	if matched, err := r.Condition.Match(p.view.env); err != nil || !matched {
+	if matched, err := r.Condition.Match(p.view.variables(r.whenReads)); err != nil || !matched {
 		return nil
 	}
 	if r.Throttle != nil {

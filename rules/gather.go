@@ -194,13 +194,10 @@ func (p *passage) itemEvent() string {
 func (p *passage) member(n Notification, first bool) member {
 	m := member{Title: n.Title, Level: n.Level, URL: n.URL}
 	if p.rule.Title.ReadsMembers() { // it is that of the digest
-		m.Title = p.titleByDefault(p.view)
+		m.Title = p.view.titleByDefault()
 	}
-	m.Actor, _ = p.view.vars["actor"].(map[string]any)
-	entity, _ := p.view.vars["entity"].(map[string]any)
-	m.Entity = memory.SmallFields(entity)
-	previous, _ := p.view.vars["previous"].(map[string]any)
-	m.Previous = memory.SmallFields(previous)
+	m.Actor = p.view.actorMap()
+	m.Entity, m.Previous = memory.SmallFields(p.view.entityMap()), memory.SmallFields(p.view.previous)
 	m.Late = p.view.late
 	if m.Held = p.view.suppressed; m.Held > 0 {
 		m.Since = &p.view.suppressedSince
@@ -298,18 +295,16 @@ func (s *Set) listAlone(r *Rule, v *view, m *message.Message) map[string]any {
 	if r.Group == nil {
 		return nil
 	}
-	alone := member{Title: s.titleByDefault(v), Level: m.Level, URL: m.URL}
-	alone.Actor, _ = v.vars["actor"].(map[string]any)
-	alone.Entity, _ = v.vars["entity"].(map[string]any)
-	alone.Previous, _ = v.vars["previous"].(map[string]any)
+	alone := member{Title: v.titleByDefault(), Level: m.Level, URL: m.URL}
+	alone.Actor, alone.Entity, alone.Previous = v.actorMap(), v.entityMap(), v.previous
 	vars := alone.vars(s, v.event)
 	v.context().Vars["events"] = []any{vars}
 	return vars
 }
 
 // titleByDefault returns the title of the default message for the event of a view.
-func (s *Set) titleByDefault(v *view) string {
-	return cmp.Or(s.defaultOf(v).Title(), value.OneLine(v.event.Name))
+func (v *view) titleByDefault() string {
+	return cmp.Or(v.defaultOf().Title(), value.OneLine(v.event.Name))
 }
 
 func mapOrEmpty(m map[string]any) map[string]any {

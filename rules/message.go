@@ -12,11 +12,10 @@ import (
 
 // render renders the message of r. A part that fails is replaced by the default and noted.
 func (s *Set) render(r *Rule, v *view) (message.Message, []string) {
-	shown, fallback := v.showFailures(r), s.defaultOf(v)
-	w := &messageWriter{renderer: template.NewRenderer(v.context())}
-	defer w.renderer.Close()
-	m := message.Message{Rule: r.Name, Level: r.Level, URL: v.url}
-	s.setLevel(&m, v)
+	shown, fallback := v.showFailures(r), v.defaultOf()
+	w := &messageWriter{view: v}
+	defer w.close()
+	m := message.Message{Rule: r.Name, Level: v.levelOf(r), URL: v.page()}
 	alone := s.listAlone(r, v, &m)
 	if r.Level == "" || v.event.Type() == "run" {
 		m.Label = fallback.Label(m.Level)
@@ -37,7 +36,7 @@ func (s *Set) render(r *Rule, v *view) (message.Message, []string) {
 		m.Title = value.OneLine(v.event.Name)
 	}
 	if ownTitle && r.Marked != nil {
-		if marked, err := w.renderer.Render(r.Marked); err == nil {
+		if marked, err := w.render(r.Marked); err == nil {
 			m.SetShortcodes(strings.TrimSpace(value.OneLine(marked)))
 		}
 	}
@@ -57,7 +56,7 @@ func (s *Set) render(r *Rule, v *view) (message.Message, []string) {
 // writeBody gives a message the default body, with its fields and the tests that failed. ownTitle is set if the rule has
 // written the title.
 func (s *Set) writeBody(m *message.Message, v *view, shown *shownTests, ownTitle bool) {
-	fallback := s.defaultOf(v)
+	fallback := v.defaultOf()
 	m.Body, m.Fields = fallback.Body()
 	s.addTests(m, shown, v)
 	if ownTitle {
@@ -66,24 +65,44 @@ func (s *Set) writeBody(m *message.Message, v *view, shown *shownTests, ownTitle
 	m.Body = defaults.JoinParagraphs(m.Body, defaults.Suppressed(v.suppressed, v.suppressedSince, v.now, s.settings.Location))
 }
 
-// setLevel gives a message without a level the default one, and sets the variables of the message.
-func (s *Set) setLevel(m *message.Message, v *view) {
-	if m.Level == "" && v.late != nil {
-		m.Level = v.late.Level()
+// levelOf returns the level of the message of a rule, which is the default one without one of its own. From then on,
+// templates see the level and the rule.
+func (v *view) levelOf(r *Rule) string {
+	level := r.Level
+	if level == "" && v.late != nil {
+		level = v.late.Level()
 	}
-	if m.Level == "" {
-		m.Level = s.defaultOf(v).Level()
+	if level == "" {
+		level = v.defaultOf().Level()
 	}
-	if !message.IsLevel(m.Level) {
-		m.Level = message.Info
+	if !message.IsLevel(level) {
+		level = message.Info
 	}
-	m.SetVariables(v.context().Vars) // of each rule: the map is shared by all of them
+	v.rule, v.level = r.Name, level
+	v.describe()
+	return level
 }
 
 // messageWriter renders the templates of a rule.
 type messageWriter struct {
-	renderer *template.Renderer
+	view     *view
+	renderer *template.Renderer // made by render
 	notes    []string
+}
+
+// render renders a template of the rule.
+func (w *messageWriter) render(t *template.Template) (string, error) {
+	if w.renderer == nil {
+		w.renderer = template.NewRenderer(w.view.context())
+	}
+	return w.renderer.Render(t)
+}
+
+// close ends the use of the renderer.
+func (w *messageWriter) close() {
+	if w.renderer != nil {
+		w.renderer.Close()
+	}
 }
 
 // write renders a text of the rule, and reports whether it has one that can be rendered.
@@ -91,7 +110,7 @@ func (w *messageWriter) write(part string, own *template.Template) (text string,
 	if own == nil {
 		return "", false
 	}
-	text, err := w.renderer.Render(own)
+	text, err := w.render(own)
 	if err != nil {
 		w.notes = append(w.notes,
 			fmt.Sprintf("%s: the template failed, so the default message was used: %v", part, err))

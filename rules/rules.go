@@ -95,8 +95,9 @@ type Rule struct {
 	Failures    failures.Shown
 	Summary     *RunSummary // nil unless it is an entry of summaries
 	Timing
-	asks, whenAsks bool // it reads which tests failed, or its condition does; set by [NewSet]
-	slotsOfMore    bool // the keys of its slots follow from more than the event; set by [NewSet]
+	asks, whenAsks bool     // it reads which tests failed, or its condition does; set by [NewSet]
+	whenReads      []string // the variables that its condition reads; set by [NewSet]
+	slotsOfMore    bool     // the keys of its slots follow from more than the event; set by [NewSet]
 }
 
 // RuleInfo is the description of a rule.
@@ -117,7 +118,8 @@ func NewSet(o Options, rules []*Rule) *Set {
 		refuse: o.Refuse, closes: o.Closes, alerts: o.Alerts, room: o.Room, feeds: o.Feeds, summed: map[project]bool{}}
 	indexed := make([]index.Rule, len(rules))
 	for i, r := range rules {
-		r.whenAsks = r.Condition.Reads("failures")
+		r.whenReads = slices.DeleteFunc(r.Condition.Names(), func(name string) bool { return !slices.Contains(variableNames, name) })
+		r.whenAsks = slices.Contains(r.whenReads, "failures")
 		usesFailures := r.reads("failures", "trend") || r.unlessReads("failures", "trend")
 		s.usesFailures = s.usesFailures || r.Summary != nil || r.Enabled && usesFailures
 		r.slotsOfMore = r.Condition.Reads(laterVariables...) || r.byReads(laterVariables...)

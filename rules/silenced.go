@@ -7,7 +7,6 @@ import (
 
 	"qaserelay/rules/condition"
 	"qaserelay/rules/event"
-	"qaserelay/rules/message"
 	"qaserelay/rules/silence"
 	"qaserelay/rules/target"
 	"qaserelay/rules/value"
@@ -32,8 +31,8 @@ func (s *Set) audible(r *Rule, v *view, st State, result *Result) []*Target {
 		return r.Targets
 	}
 	f := s.silenceFields(v)
-	f.Rule, f.Level = r.Name, s.levelOf(r, v)
-	env := func() *condition.Env { return v.env }
+	f.Rule, f.Level = r.Name, v.levelOf(r)
+	env := func() *condition.Env { return v.all() }
 	var heard []*Target
 	before := len(result.Notes)
 	for _, t := range r.Targets {
@@ -77,17 +76,10 @@ func (s *Set) silenceText(one *silence.Silence) string {
 // silenceFields returns what silences see of an event.
 func (s *Set) silenceFields(v *view) silence.Fields {
 	f := silence.Fields{Project: v.event.Project, Source: v.event.Source, Event: v.event.Name, Entity: v.entityKey}
-	if entity, ok := v.vars["entity"].(map[string]any); ok {
-		f.Environment, f.Plan = value.PlainText(entity["environment"]), value.PlainText(entity["plan"])
+	if v.entity != nil {
+		f.Environment, f.Plan = value.PlainText(v.entity.Fields["environment"]), value.PlainText(v.entity.Fields["plan"])
 	}
 	return f
-}
-
-// levelOf returns the level of the message of a rule, without rendering the rest of it.
-func (s *Set) levelOf(r *Rule, v *view) string {
-	m := message.Message{Rule: r.Name, Level: r.Level, URL: v.url}
-	s.setLevel(&m, v)
-	return m.Level
 }
 
 // isClosing reports whether the message to a target ends something at its receiver, such as an alert.
@@ -109,5 +101,5 @@ type SilenceScope struct {
 // SilenceScope returns what silences see of an event.
 func (s *Set) SilenceScope(ev *event.Event, st State) SilenceScope {
 	v := s.view(ev, st)
-	return SilenceScope{s.silenceFields(v), v.env}
+	return SilenceScope{s.silenceFields(v), v.all()}
 }

@@ -265,6 +265,6 @@ func (p *passage) note(stage, text string, key []string, due time.Time) {
 
 // suppress sets how many messages were held back before this one.
 func (v *view) suppress(held int, since time.Time) {
-	v.context().Vars["suppressed"] = held
 	v.suppressed, v.suppressedSince = held, since
+	v.describe()
 }

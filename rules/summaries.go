@@ -73,7 +73,7 @@ func (w *waking) ownEvent(name, source, project string, payload map[string]any) 
 
 // noteSeries adds the series of a run that has ended to those of its project, from which summaries are made.
 func (s *Set) noteSeries(v *view, st State, key string) {
-	entity, _ := v.vars["entity"].(map[string]any)
+	entity := v.entity.Fields
 	plan, _ := entity["plan"].(map[string]any)
 	title, _ := plan["title"].(string)
 	const day = 24 * 60 * 60

@@ -81,7 +81,7 @@ type byValues struct {
 // by evaluates by for the event of the view.
 func (v *view) by(by By) (out byValues) {
 	for _, x := range by {
-		result, err := x.Value(v.env)
+		result, err := x.Value(v.all())
 		if err != nil {
 			result = nil
 			out.notes = append(out.notes, "by: "+err.Error())

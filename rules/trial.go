@@ -68,10 +68,8 @@ func (t *Trial) Context() template.Context {
 func (t *Trial) Digest() template.Context {
 	v := *t.view
 	v.templates = template.Context{}
-	one := member{Title: v.title, Level: message.Info, URL: v.url}
-	one.Actor, _ = v.vars["actor"].(map[string]any)
-	one.Entity, _ = v.vars["entity"].(map[string]any)
-	one.Previous, _ = v.vars["previous"].(map[string]any)
+	one := member{Title: v.title, Level: message.Info, URL: v.page()}
+	one.Actor, one.Entity, one.Previous = v.actorMap(), v.entityMap(), v.previous
 	if one.Title == "" {
 		one.Title = v.event.Name
 	}
@@ -85,7 +83,7 @@ func (t *Trial) Digest() template.Context {
 
 // Matches reports whether the condition of a rule is true for the event.
 func (t *Trial) Matches(r *Rule) bool {
-	matched, err := r.Condition.Match(t.view.env)
+	matched, err := r.Condition.Match(t.view.all())
 	return err == nil && matched
 }
 

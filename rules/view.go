@@ -10,78 +10,45 @@ import (
 	"qaserelay/rules/event"
 	"qaserelay/rules/failures"
 	"qaserelay/rules/memory"
+	"qaserelay/rules/message"
+	"qaserelay/rules/people"
 	"qaserelay/rules/template"
 )
 
-// view is one event with the variables that conditions and templates read.
+// view is one event with the variables that conditions and templates read. Each is made when it is first asked for.
 type view struct {
+	*variableMaps
+	set       *Set
 	event     *event.Event
-	vars      map[string]any // the variables of env, and its functions
-	env       *condition.Env
-	maps      *variableMaps
+	facts     *failures.Facts
 	templates template.Context // made by context
 	texts     *defaults.Texts  // made by defaultOf
 	now       time.Time
 	entityKey string
 	series    string
 	title     string // of the entity, if it is known
-	url       string
 	changes   []Change
 
-	suppressed      int // messages that were held back before this one
+	rule, level     string // of the message
+	suppressed      int    // messages that were held back before this one
 	suppressedSince time.Time
 	late            *defaults.Late // the message is about a wait, or nil
+	shown           *shownTests    // the failing tests as the message shows them, or nil
 	failing         failing
-	entity          *memory.Entity // with this event
-	known           *memory.Entity // what is stored of the entity with this event, or nil
+	previous        map[string]any // the run before, or nil
+
+	entity     *memory.Entity // with this event; nil if only the event counts
+	known      *memory.Entity // the same, if it is kept; nil for an event without an id
+	actor      people.Actor   // made by actorOf
+	entityVars map[string]any // the variable entity, made by entityMap
+	actorVars  map[string]any // the variable actor, made by actorMap
+	url        string         // made by page
 }
-
-// Context returns the input of the templates for an event, without the texts of a message.
-func (s *Set) Context(ev *event.Event, st State) template.Context { return s.view(ev, st).context() }
-
-// context returns the input of the templates, which see the variables of conditions without their functions.
-func (v *view) context() template.Context {
-	if v.templates.Vars == nil {
-		vars := v.maps.templates
-		for _, name := range variableNames {
-			vars[name] = v.vars[name]
-		}
-		vars["suppressed"], vars["count"], vars["more"], vars["reminder"] = 0, 1, 0, 0
-		v.templates = template.Context{Vars: vars, Now: v.now, Budget: v.env.Budget}
-	}
-	return v.templates
-}
-
-// defaultOf returns the default message for the event of a view.
-func (s *Set) defaultOf(v *view) *defaults.Texts {
-	if v.texts == nil {
-		v.texts = defaults.Write(s.facts(v), v.failing.report.IsAsked())
-	}
-	return v.texts
-}
-
-// facts returns what the default message says of the event of a view.
-func (s *Set) facts(v *view) *defaults.Facts {
-	actor, _ := v.vars["actor"].(map[string]any)
-	name, _ := actor["name"].(string)
-	previous, _ := v.vars["previous"].(map[string]any)
-	return &defaults.Facts{Event: v.event, Entity: v.entity, Title: v.subject(), Actor: name, Previous: previous,
-		Results: v.failing.results(v.event.Payload), People: s.people, Location: s.settings.Location}
-}
-
-// subject returns the title of the entity, which is never empty.
-func (v *view) subject() string {
-	entity, _ := v.vars["entity"].(map[string]any)
-	title, _ := entity["title"].(string)
-	return title
-}
-
-var variableNames = catalog.VariableNames()
 
 // variableMaps are the variables of one event, for conditions and for templates.
 type variableMaps struct {
-	env       *condition.Env
-	templates map[string]any
+	env           *condition.Env
+	templatesVars map[string]any
 }
 
 // variableMaps returns empty maps: those of an earlier event, if no view uses them any more.
@@ -95,68 +62,203 @@ func (s *Set) variableMaps(now time.Time) *variableMaps {
 
 // release lets the next event use the maps of a view, which must not be used afterwards.
 func (s *Set) release(v *view) {
-	clear(v.maps.templates)
-	s.unused.Put(v.maps)
+	clear(v.templatesVars)
+	s.unused.Put(v.variableMaps)
 }
 
-// view collects the variables of an event and the changes to store.
-func (s *Set) view(ev *event.Event, st State) *view {
-	v := s.eventView(ev, st)
-	if st.Facts == nil {
-		st.Facts = failures.ReadFacts(ev.Facts)
+// Context returns the input of the templates for an event, without the texts of a message.
+func (s *Set) Context(ev *event.Event, st State) template.Context { return s.view(ev, st).context() }
+
+// context returns the input of the templates, which see the variables of conditions without their functions.
+func (v *view) context() template.Context {
+	if v.templates.Vars == nil {
+		vars, all := v.templatesVars, v.variables(variableNames).Vars
+		for _, name := range variableNames {
+			vars[name] = all[name]
+		}
+		vars["count"], vars["more"] = 1, 0
+		v.templates = template.Context{Vars: vars, Now: v.now, Budget: v.env.Budget}
+		v.describe()
 	}
-	e := &memory.Entity{Fields: ev.Payload}
-	if v.entityKey != "" {
-		e = st.Seen.entityOf(st.get(memory.EntityPrefix + v.entityKey))
-	}
-	member := st.Facts.Person()
-	if member == nil && !ev.MemberAssumed {
-		member = e.Member(ev.MemberID)
-	}
-	actor := s.people.Actor(ev, member)
-	entity := s.entity(e, v, st, actor)
-	v.url, _ = entity["url"].(string)
-	v.series = memory.SeriesKey(ev, entity)
-	v.entity, v.vars["entity"], v.vars["actor"] = e, entity, actor
-	s.addPrevious(v, st, entity)
-	s.noteResult(v, st)
-	return v
+	return v.templates
 }
 
-// eventView collects the variables that follow from the event alone. The others are nil.
-func (s *Set) eventView(ev *event.Event, st State) *view {
-	v := &view{event: ev, entityKey: ev.EntityKey(), now: st.Now, maps: s.variableMaps(st.Now.In(s.settings.Location))}
-	v.env, v.vars = v.maps.env, v.maps.env.Vars
-	vars := v.vars
-	vars["event_name"], vars["event_type"], vars["event_action"] = ev.Name, ev.Type(), ev.Action()
-	vars["timestamp"], vars["time"] = int(ev.Timestamp), ev.Time().In(s.settings.Location)
-	vars["payload"], vars["team_member_id"], vars["project_code"] = ev.Payload, ev.MemberID, ev.Project
-	vars["source"] = ev.Source
-	for _, name := range laterVariables {
-		vars[name] = nil
+// describe sets the variables of templates that differ from one message about the event to the next.
+func (v *view) describe() {
+	vars := v.templates.Vars
+	if vars == nil {
+		return // context does it
 	}
-	return v
+	vars["suppressed"], vars["reminder"] = v.suppressed, 0
+	delete(vars, "waited")
+	if v.late != nil {
+		vars["waited"], vars["reminder"] = v.late.Waited, v.late.Reminder
+	}
+	if v.shown != nil {
+		vars["failures"], vars["trend"] = v.shown.vars, v.failing.trend
+	}
+	if v.level != "" {
+		(&message.Message{Rule: v.rule, Level: v.level}).SetVariables(vars)
+	}
+}
+
+// defaultOf returns the default message for the event of a view.
+func (v *view) defaultOf() *defaults.Texts {
+	if v.texts == nil {
+		v.texts = defaults.Write(&defaults.Facts{Event: v.event, Entity: v.entity, Title: v.subject(), Actor: v.actorOf().Name,
+			Previous: v.previous, Results: v.failing.results(v.event.Payload), People: v.set.people,
+			Location: v.set.settings.Location}, v.failing.report.IsAsked())
+	}
+	return v.texts
+}
+
+// subject returns the title of the entity, which is never empty.
+func (v *view) subject() string {
+	if v.entity == nil {
+		return ""
+	}
+	return v.entity.Title(v.event)
+}
+
+// page returns the address of the entity, or "".
+func (v *view) page() string {
+	if v.url == "" {
+		v.url = v.entity.URL(v.event, v.set.settings.QaseURL)
+	}
+	return v.url
+}
+
+var variableNames = catalog.VariableNames()
+
+// variables returns the Env of conditions with at least these variables.
+func (v *view) variables(names []string) *condition.Env {
+	for _, name := range names {
+		if _, made := v.env.Vars[name]; !made {
+			v.env.Vars[name] = v.variable(name)
+		}
+	}
+	return v.env
+}
+
+// all returns the Env of conditions with all variables.
+func (v *view) all() *condition.Env { return v.variables(variableNames) }
+
+// variable makes a variable. Those that what is stored or was asked for decides about are nil if only the event counts.
+func (v *view) variable(name string) any {
+	ev := v.event
+	switch name {
+	case "event_name":
+		return ev.Name
+	case "event_type":
+		return ev.Type()
+	case "event_action":
+		return ev.Action()
+	case "timestamp":
+		return int(ev.Timestamp)
+	case "time":
+		return ev.Time().In(v.set.settings.Location)
+	case "payload":
+		return ev.Payload
+	case "team_member_id":
+		return ev.MemberID
+	case "project_code":
+		return ev.Project
+	case "source":
+		return ev.Source
+	case "entity":
+		return orNil(v.entityMap())
+	case "actor":
+		return orNil(v.actorMap())
+	case "previous":
+		return orNil(v.previous)
+	case "failures":
+		return orNil(v.failing.vars)
+	case "trend":
+		return orNil(v.failing.trend)
+	}
+	return nil
+}
+
+func orNil(object map[string]any) any {
+	if object == nil {
+		return nil
+	}
+	return object
 }
 
 // laterVariables are those that what is stored or was asked for decides about.
 var laterVariables = []string{"entity", "actor", "previous", "failures", "trend"}
 
-// entity updates the stored state of the entity with the event, and returns the variable entity.
-func (s *Set) entity(e *memory.Entity, v *view, st State, actor map[string]any) map[string]any {
-	if v.entityKey == "" {
-		return e.Vars(v.event, s.settings.QaseURL, s.settings.Location)
+// entityMap returns the variable entity.
+func (v *view) entityMap() map[string]any {
+	if v.entityVars == nil && v.entity != nil {
+		v.entityVars = v.entity.Vars(v.event, v.set.settings.QaseURL, v.set.settings.Location)
 	}
-	merged := e.Merge(st.Facts.Fields())
-	if st.later {
-		if len(e.Fields) == 0 { // nothing is known any more
-			e.Apply(v.event, actor)
+	return v.entityVars
+}
+
+// actorMap returns the variable actor.
+func (v *view) actorMap() map[string]any {
+	if v.actorVars == nil && v.entity != nil {
+		v.actorVars = v.actorOf().Vars()
+	}
+	return v.actorVars
+}
+
+// actorOf returns the person who acted.
+func (v *view) actorOf() people.Actor {
+	if v.actor.Name == "" {
+		member := v.facts.Person()
+		if member == nil && !v.event.MemberAssumed {
+			member = v.entity.Member(v.event.MemberID)
 		}
-	} else if e.Apply(v.event, actor) || merged {
+		v.actor = v.set.people.Actor(v.event, member)
+	}
+	return v.actor
+}
+
+// view collects what is known of an event, and the changes to store.
+func (s *Set) view(ev *event.Event, st State) *view {
+	v := s.eventView(ev, st)
+	if v.facts = st.Facts; v.facts == nil {
+		v.facts = failures.ReadFacts(ev.Facts)
+		st.Facts = v.facts
+	}
+	s.addEntity(v, st)
+	v.series = memory.SeriesKey(ev, v.entity.Fields)
+	s.addPrevious(v, st)
+	s.noteResult(v, st)
+	return v
+}
+
+// eventView is the view of the event alone.
+func (s *Set) eventView(ev *event.Event, st State) *view {
+	return &view{set: s, event: ev, entityKey: ev.EntityKey(), now: st.Now,
+		variableMaps: s.variableMaps(st.Now.In(s.settings.Location))}
+}
+
+// addEntity adds the state of the entity, updated with the event.
+func (s *Set) addEntity(v *view, st State) {
+	e := memory.New(v.event.Payload)
+	if v.entity = e; v.entityKey == "" {
+		return
+	}
+	fetched, isNew := v.facts.Fields(), true
+	if stored := st.get(memory.EntityPrefix + v.entityKey); len(stored) > 0 || len(fetched) > 0 {
+		e = st.Seen.entityOf(stored)
+		isNew = len(e.Fields) == 0
+	}
+	v.entity = e
+	merged := e.Merge(fetched)
+	if st.later {
+		if isNew && !merged { // nothing is known any more
+			e.Apply(v.event, v.actorOf)
+		}
+	} else if e.Apply(v.event, v.actorOf) || merged {
 		v.keepEntity(e, st.Now.Add(s.settings.Retention.Entities))
 	}
 	v.known = e
 	v.title, _ = e.Fields["title"].(string)
-	return e.Vars(v.event, s.settings.QaseURL, s.settings.Location)
 }
 
 // keepEntity stores the state of the entity.
@@ -170,13 +272,13 @@ func (v *view) keepEntity(e *memory.Entity, expires time.Time) {
 }
 
 // addPrevious reads the previous run if a rule uses it, and stores a finished run as the previous one of the next.
-func (s *Set) addPrevious(v *view, st State, entity map[string]any) {
+func (s *Set) addPrevious(v *view, st State) {
 	if v.event.Type() != "run" || v.entityKey == "" {
 		return
 	}
-	key := memory.FinishedKey(v.event, entity["plan"], entity["environment"], v.title)
+	key := memory.FinishedKey(v.event, v.entity.Fields["plan"], v.entity.Fields["environment"], v.title)
 	if s.usesFailures || s.Asks(v.event) {
-		s.addFailures(v, st, key, entity)
+		s.addFailures(v, st, key)
 	}
 	if key == "" {
 		return
@@ -185,10 +287,10 @@ func (s *Set) addPrevious(v *view, st State, entity map[string]any) {
 	if s.readsPrevious(v.event) {
 		runs := memory.DecodeRuns(v.ofSeries(st, key, func(key string) string { return key }, completed))
 		if completed && !st.later {
-			v.changes = append(v.changes, Change{Key: key, Value: runs.Encode(v.event, entity),
+			v.changes = append(v.changes, Change{Key: key, Value: runs.Encode(v.event, v.entityMap()),
 				Expires: st.Now.Add(s.settings.Retention.Entities)})
 		}
-		v.vars["previous"] = memory.Previous(runs.Other(v.event.EntityID()), s.settings.Location)
+		v.previous = memory.Previous(runs.Other(v.event.EntityID()), s.settings.Location)
 	}
 }
 

@@ -88,9 +88,7 @@ func (p *passage) startWait() {
 
 // entityTitle returns the title of the entity, such as "Run 7".
 func (p *passage) entityTitle() string {
-	entity, _ := p.view.vars["entity"].(map[string]any)
-	title, _ := entity["title"].(string)
-	return title
+	return p.view.subject()
 }
 
 // noteWait notes until when a rule waits.
@@ -158,7 +156,7 @@ func (p *passage) endWait() bool {
 	deleted := len(a.By) == 0 && p.view.event.Action() == "deleted"
 	over := deleted
 	if !over && a.Unless != nil {
-		is, err := a.Unless.Match(p.view.env)
+		is, err := a.Unless.Match(p.view.all())
 		if err != nil {
 			p.result.Notes = append(p.result.Notes, "unless: "+err.Error())
 		}
@@ -236,13 +234,8 @@ func (n *Notification) isToPlaceOf(other *Notification) bool {
 
 // setLate makes the messages of the view some about a wait, or with nil about none.
 func (v *view) setLate(l *defaults.Late) {
-	vars := v.context().Vars
-	if v.late = l; l == nil {
-		delete(vars, "waited")
-		vars["reminder"] = 0
-		return
-	}
-	vars["waited"], vars["reminder"] = l.Waited, l.Reminder
+	v.late = l
+	v.describe()
 }
 
 // wait takes the next step of a wait that is due.

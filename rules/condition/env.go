@@ -72,6 +72,8 @@ type Env struct {
 	machine vm.VM
 
 	location *time.Location // of dates without a zone that are written in the condition
+	now      time.Time
+	nowFunc  func() time.Time // the function now of conditions
 }
 
 // NewEnv returns an Env whose Vars hold only the functions that conditions call. Dates without a zone that are written in
@@ -80,6 +82,7 @@ func NewEnv(now time.Time) *Env {
 	e := &Env{Vars: make(map[string]any, 20), Budget: budget.New(),
 		location: now.Location(),
 		machine:  vm.VM{Stack: make([]any, 0, 8), MemoryBudget: memoryBudget}}
+	e.nowFunc = func() time.Time { return e.now }
 	e.setNow(now)
 	return e
 }
@@ -87,12 +90,13 @@ func NewEnv(now time.Time) *Env {
 // Reset makes the Env as NewEnv returns it, for another event. Nothing may use it for the one before any more.
 func (e *Env) Reset(now time.Time) {
 	clear(e.Vars)
-	e.Budget, e.location = budget.New(), now.Location()
+	*e.Budget, e.location = *budget.New(), now.Location()
 	e.setNow(now)
 }
 
 func (e *Env) setNow(now time.Time) {
-	e.Vars["now"], e.Vars[envVariable] = func() time.Time { return now }, e
+	e.now = now
+	e.Vars["now"], e.Vars[envVariable] = e.nowFunc, e
 }
 
 // countSteps is called for each item that a predicate visits, with the size of the predicate.

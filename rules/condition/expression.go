@@ -99,6 +99,19 @@ func (x *Expression) Reads(names ...string) bool { return reads(x.tree, names) }
 // Reads reports whether the condition reads one of these variables. A nil condition reads none.
 func (c *Condition) Reads(names ...string) bool { return c != nil && reads(c.tree, names) }
 
+// Names returns the names that the condition reads: of variables and functions, each once.
+func (c *Condition) Names() (all []string) {
+	if c == nil {
+		return nil
+	}
+	ast.Walk(&c.tree, syntax.Visitor(func(n ast.Node) {
+		if id, isName := n.(*ast.IdentifierNode); isName && !slices.Contains(all, id.Value) {
+			all = append(all, id.Value)
+		}
+	}))
+	return all
+}
+
 // reads reports whether an expression reads one of these variables, or any for nil.
 func reads(tree ast.Node, names []string) (found bool) {
 	ast.Walk(&tree, syntax.Visitor(func(n ast.Node) {

@@ -38,6 +38,27 @@ type Entity struct {
 	Seen      int64          // Unix seconds of the event that stored it
 	// Done are the rules whose waits an event has ended, each with the timestamp of the last such event.
 	Done map[string]int64
+
+	lent bool // Fields are those of an event, which are not to be changed
+}
+
+// New returns the state of an entity of which nothing but the fields of an event is known. It never changes the fields.
+func New(fields map[string]any) *Entity { return &Entity{Fields: fields, lent: true} }
+
+// set changes a field.
+func (e *Entity) set(key string, v any) {
+	e.own()
+	e.Fields[key] = v
+}
+
+// own makes Fields a map that may be changed.
+func (e *Entity) own() {
+	if e.lent {
+		e.Fields, e.lent = maps.Clone(e.Fields), false
+	}
+	if e.Fields == nil {
+		e.Fields = map[string]any{}
+	}
 }
 
 // HasTitle reports whether the stored state of an entity has a title.
@@ -85,20 +106,25 @@ func (e *Entity) Merge(fetched map[string]any) (changed bool) {
 				e.StartedAt, changed = int64(at), true
 			}
 		case key == "environment" && e.Fields[key] != value && e.Fields[key] == fetched[environmentTitle]:
-			e.Fields[key], changed = value, true // older versions have stored the title
+			e.set(key, value) // older versions have stored the title
+			changed = true
 		case e.Fields[key] == nil && value != nil:
-			e.Fields[key], changed = value, true
+			e.set(key, value)
+			changed = true
 		}
 	}
 	return changed
 }
 
-// Apply updates the state with an event and reports whether it has to be stored.
-func (e *Entity) Apply(ev *event.Event, actor map[string]any) bool {
-	changed := false
+// Apply updates the state with an event and reports whether it has to be stored. actor returns the person who acted.
+func (e *Entity) Apply(ev *event.Event, actor func() people.Actor) bool {
+	changed := e.lent
 	for key, value := range ev.Payload {
+		if e.lent { // they are those of the event
+			break
+		}
 		if old, known := e.Fields[key]; !known || !reflect.DeepEqual(old, value) {
-			e.Fields[key] = value
+			e.set(key, value)
 			changed = true
 		}
 	}
@@ -106,10 +132,11 @@ func (e *Entity) Apply(ev *event.Event, actor map[string]any) bool {
 		changed = true
 	}
 	if ev.Name == "run.started" || ev.Action() == "created" {
-		e.StartedAt, e.CreatedBy, changed = ev.Timestamp, creator(ev, actor), true
+		e.StartedAt, e.CreatedBy, changed = ev.Timestamp, creator(ev, actor()), true
 	}
 	if reviewer, ok := ev.Payload["reviewer"].(map[string]any); ok {
 		e.review(ev.Action(), reviewer)
+		e.own()
 		delete(e.Fields, "reviewer")
 		changed = true
 	}
@@ -143,13 +170,13 @@ func (e *Entity) Member(id int) map[string]any {
 }
 
 // creator returns the creator of an entity, which is the actor of the event.
-func creator(ev *event.Event, actor map[string]any) map[string]any {
-	by := map[string]any{"name": actor["name"]}
+func creator(ev *event.Event, actor people.Actor) map[string]any {
+	by := map[string]any{"name": actor.Name}
 	if !ev.MemberAssumed || people.EventUser(ev) == nil {
 		by["member_id"] = ev.MemberID
 	}
-	if email := actor["email"]; email != nil {
-		by["email"] = email
+	if actor.Email != "" {
+		by["email"] = actor.Email
 	}
 	return by
 }
@@ -179,7 +206,7 @@ func sameUser(a, b map[string]any) bool {
 
 // Encode returns the state as JSON, without fields that are too large.
 func (e *Entity) Encode() []byte {
-	out := append(make([]byte, 0, 512), `{"fields":{`...)
+	out := append(make([]byte, 0, 256), `{"fields":{`...)
 	first := len(out)
 	var buffer [24]string
 	for _, key := range value.AppendSortedKeys(buffer[:0], e.Fields) {
@@ -212,15 +239,24 @@ func (e *Entity) Encode() []byte {
 	return append(out, '}')
 }
 
+// URL returns the page of the entity in the Qase web app, or "" if there is none.
+func (e *Entity) URL(ev *event.Event, qaseURL string) string {
+	return event.Entity{Name: ev.Name, Project: ev.Project, ID: ev.EntityID(), Fields: e.Fields}.URL(qaseURL)
+}
+
+// Title returns the title of the entity, or one such as "Run 7" if it is not known.
+func (e *Entity) Title(ev *event.Event) string {
+	if title, _ := e.Fields["title"].(string); strings.TrimSpace(title) != "" {
+		return title
+	}
+	return fallbackTitle(ev)
+}
+
 // Vars returns the variable entity of conditions and templates.
 func (e *Entity) Vars(ev *event.Event, qaseURL string, location *time.Location) map[string]any {
 	entity := make(map[string]any, len(e.Fields)+6)
 	maps.Copy(entity, e.Fields)
-	page := event.Entity{Name: ev.Name, Project: ev.Project, ID: ev.EntityID(), Fields: entity}
-	entity["url"] = page.URL(qaseURL)
-	if title, _ := entity["title"].(string); strings.TrimSpace(title) == "" {
-		entity["title"] = fallbackTitle(ev)
-	}
+	entity["url"], entity["title"] = e.URL(ev, qaseURL), e.Title(ev)
 	entity["started_at"], entity["created_by"] = nil, nil
 	if e.StartedAt > 0 {
 		entity["started_at"] = time.Unix(e.StartedAt, 0).In(location)
@@ -233,12 +269,7 @@ func (e *Entity) Vars(ev *event.Event, qaseURL string, location *time.Location) 
 }
 
 // TitleOf returns the title of an entity whose state is stored, or one for an entity whose title is not known.
-func TitleOf(ev *event.Event, stored []byte) string {
-	if title, _ := Decode(stored).Fields["title"].(string); strings.TrimSpace(title) != "" {
-		return title
-	}
-	return fallbackTitle(ev)
-}
+func TitleOf(ev *event.Event, stored []byte) string { return Decode(stored).Title(ev) }
 
 // fallbackTitle names an entity whose title is not known: "Run 7".
 func fallbackTitle(ev *event.Event) string {

@@ -168,10 +168,7 @@ func encodeRun(ev *event.Event, entity map[string]any) []byte {
 }
 
 // Previous returns the variable previous, nil for no run.
-func Previous(run map[string]any, location *time.Location) any {
-	if run == nil {
-		return nil
-	}
+func Previous(run map[string]any, location *time.Location) map[string]any {
 	if t, ok := run["finished_at"].(int); ok {
 		run["finished_at"] = time.Unix(int64(t), 0).In(location)
 	}

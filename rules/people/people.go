@@ -2,6 +2,7 @@
 package people
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -123,47 +124,56 @@ func (p *Directory) NameOf(v any) string {
 	return value.PlainText(user["email"])
 }
 
-// Actor returns the variable actor, the person who caused ev, with the fields name, email, member_id, slack, team and
-// automation. They come from the directory, else from the user object of the event, else from member, which is a user
-// object from elsewhere or nil.
-func (p *Directory) Actor(ev *event.Event, member map[string]any) map[string]any {
-	actor := map[string]any{"member_id": ev.MemberID, "automation": false}
+// Actor is the person who caused an event. Fields that are not known are empty; the name is never empty.
+type Actor struct {
+	Name, Email, Slack, Team string
+	MemberID                 int
+	Automation               bool
+}
+
+// Actor returns the person who caused ev, by the directory, else by the user object of the event, else by member, which is
+// a user object from elsewhere or nil.
+func (p *Directory) Actor(ev *event.Event, member map[string]any) Actor {
 	user := EventUser(ev)
 	if user == nil {
 		user = member
 	}
-	for _, key := range []string{"name", "email"} {
-		if text, _ := user[key].(string); text != "" {
-			actor[key] = text
-		}
-	}
+	a := Actor{MemberID: ev.MemberID, Automation: ev.MemberKnown && ev.MemberID == 0 && user == nil}
+	a.Name, _ = user["name"].(string)
+	a.Email, _ = user["email"].(string)
 	one := p.byMember[ev.MemberID]
 	if one == nil && user != nil {
 		one = p.find(user)
 	}
 	if one != nil {
-		fields := map[string]string{"name": one.Name, "email": one.Email, "slack": one.Slack, "team": one.Team}
-		for key, text := range fields {
-			if text != "" {
-				actor[key] = text
-			}
+		a.Name, a.Email = cmp.Or(one.Name, a.Name), cmp.Or(one.Email, a.Email)
+		a.Slack, a.Team = one.Slack, one.Team
+	}
+	if a.Name == "" {
+		a.Name = nameOfUnknown(ev, a.Email)
+	}
+	return a
+}
+
+// Vars returns the variable actor of conditions and templates, without the fields that are not known.
+func (a Actor) Vars() map[string]any {
+	vars := map[string]any{"name": a.Name, "member_id": a.MemberID, "automation": a.Automation}
+	for key, text := range map[string]string{"email": a.Email, "slack": a.Slack, "team": a.Team} {
+		if text != "" {
+			vars[key] = text
 		}
 	}
-	if actor["name"] == nil {
-		actor["name"] = nameOfUnknown(ev, actor["email"])
-	}
-	actor["automation"] = ev.MemberKnown && ev.MemberID == 0 && user == nil
-	return actor
+	return vars
 }
 
 // noName is the name of an actor of whom the event tells nothing.
 const noName = "someone"
 
 // nameOfUnknown returns the name of an actor who is not in the directory and has no user object with a name.
-func nameOfUnknown(ev *event.Event, email any) string {
+func nameOfUnknown(ev *event.Event, email string) string {
 	switch {
-	case email != nil:
-		return value.PlainText(email)
+	case email != "":
+		return email
 	case !ev.MemberKnown:
 		return noName
 	case ev.MemberID == 0:

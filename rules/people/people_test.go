@@ -29,7 +29,7 @@ func TestOnlyTheMemberZeroIsAutomation(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		actor := people.New(nil).Actor(ev, nil)
+		actor := people.New(nil).Actor(ev, nil).Vars()
 		if actor["name"] != want.name || actor["automation"] != want.automation {
 			t.Errorf("%s: got %v", member, actor)
 		}
