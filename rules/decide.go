@@ -15,8 +15,8 @@ import (
 func (s *Set) Decide(ev *event.Event, st State) Decision {
 	v := s.view(ev, st)
 	s.forget(v, st)
-	d := Decision{Subject: v.subject()}
-	ended := s.endWaits(v, st, &d)
+	d := &Decision{Subject: v.subject()}
+	ended := s.endWaits(v, st, d)
 	candidates := s.index.Candidates(ev)
 	recorded := s.index.All()
 	if len(s.rules) > maxRecorded || st.Resume != nil {
@@ -31,42 +31,41 @@ func (s *Set) Decide(ev *event.Event, st State) Decision {
 			candidates = candidates[1:]
 		}
 		r := s.rules[i]
-		if st.Resume.skips(r, &d, &stoppedBy) {
+		if st.Resume.skips(r, d, &stoppedBy) {
 			continue
 		}
 		result := s.outcome(r, v, stoppedBy, canMatch)
 		if st.Await && d.await(r, result, canMatch) {
 			continue
 		}
-		result = ended.take(i, result)
+		d.record(ended.take(i, result))
 		if !result.Outcome.IsMatch() {
-			d.record(result)
 			continue
 		}
-		d.record(s.act(passage{Set: s, rule: r, view: v, state: st, decision: &d, event: st.EventID}, result))
+		s.act(r, v, &st, d)
 		if r.Stop {
 			stoppedBy = r.Name
 		}
 	}
 	d.recordEnds(ended, s.index.Enders(ev))
-	s.noteSign(ev, st, &d)
+	s.noteSign(ev, st, d)
 	if len(d.Awaiting) == 0 {
 		d.Changes = append(v.changes, d.Changes...)
 	}
 	s.release(v)
-	return d
+	return *d
 }
 
-// act adds the notifications of a rule that matched to the decision, and returns its result.
-func (s *Set) act(p passage, result Result) Result {
-	p.result = &result
-	if p.rule.hasTiming() {
-		p.decision.Notifications = append(p.decision.Notifications, p.pass()...)
-		return result
+// act adds the notifications of a rule that matched to the decision, and completes its result, which is the last one.
+func (s *Set) act(r *Rule, v *view, st *State, d *Decision) {
+	result := &d.Results[len(d.Results)-1]
+	if r.hasTiming() {
+		p := passage{Set: s, rule: r, view: v, state: *st, result: result, decision: d, event: st.EventID}
+		d.Notifications = append(d.Notifications, p.pass()...)
+		return
 	}
-	targets := s.audible(p.rule, p.view, p.state, p.result)
-	p.decision.Notifications = append(p.decision.Notifications, s.notify(p.rule, targets, p.view, p.result)...)
-	return result
+	targets := s.audible(r, v, st, result)
+	d.Notifications = append(d.Notifications, s.notify(r, targets, v, result)...)
 }
 
 // outcome returns the result of one rule. canMatch is false for rules that the index excludes.

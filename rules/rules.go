@@ -41,7 +41,7 @@ type Set struct {
 	summed       map[project]bool // whose runs summaries are about
 	room         func(notifier string) flow.Room
 	feeds        []flow.Expected
-	unused       sync.Pool // *variableMaps that no view uses any more
+	unused       sync.Pool // of views that were released
 	lastDigest   atomic.Pointer[writtenDigest]
 }
 

@@ -26,7 +26,7 @@ func IsOfSilence(note string) bool { return strings.HasPrefix(note, ofSilence) }
 
 // audible returns the targets of a rule that no silence holds back, and puts the others into its result. The messages
 // of a rule without targets cannot be held back.
-func (s *Set) audible(r *Rule, v *view, st State, result *Result) []*Target {
+func (s *Set) audible(r *Rule, v *view, st *State, result *Result) []*Target {
 	if len(r.Targets) == 0 || !st.Silences.IsActive(st.Now) {
 		return r.Targets
 	}

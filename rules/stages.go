@@ -41,7 +41,7 @@ func (p *passage) pass() []Notification {
 func (p *passage) behindWait() []Notification {
 	defer p.view.suppress(0, time.Time{})
 	r := p.rule.ofStep(p.step)
-	heard := p.audible(r, p.view, p.state, p.result)
+	heard := p.audible(r, p.view, &p.state, p.result)
 	if p.result.Outcome == Silenced {
 		return nil
 	}

@@ -15,14 +15,18 @@ import (
 	"qaserelay/rules/template"
 )
 
-// view is one event with the variables that conditions and templates read. Each is made when it is first asked for.
+// view is one event with the variables that conditions and templates read. Each is made when it is first asked for. Its
+// maps are used again for a later event.
 type view struct {
-	*variableMaps
+	env           *condition.Env
+	templatesVars map[string]any // of templates, once it is in templates
+
 	set       *Set
 	event     *event.Event
 	facts     *failures.Facts
 	templates template.Context // made by context
-	texts     *defaults.Texts  // made by defaultOf
+	texts     defaults.Texts   // made by defaultOf
+	hasTexts  bool
 	now       time.Time
 	entityKey string
 	series    string
@@ -45,25 +49,21 @@ type view struct {
 	url        string         // made by page
 }
 
-// variableMaps are the variables of one event, for conditions and for templates.
-type variableMaps struct {
-	env           *condition.Env
-	templatesVars map[string]any
-}
-
-// variableMaps returns empty maps: those of an earlier event, if no view uses them any more.
-func (s *Set) variableMaps(now time.Time) *variableMaps {
-	if m, _ := s.unused.Get().(*variableMaps); m != nil {
-		m.env.Reset(now)
-		return m
+// newView returns a view without an event: that of an earlier one, if it was released.
+func (s *Set) newView(now time.Time) *view {
+	if v, _ := s.unused.Get().(*view); v != nil {
+		v.env.Reset(now)
+		return v
 	}
-	return &variableMaps{condition.NewEnv(now), make(map[string]any, 32)}
+	return &view{env: condition.NewEnv(now), templatesVars: make(map[string]any, 32)}
 }
 
-// release lets the next event use the maps of a view, which must not be used afterwards.
+// release lets a later event use a view, which must not be used afterwards.
 func (s *Set) release(v *view) {
 	clear(v.templatesVars)
-	s.unused.Put(v.variableMaps)
+	clear(v.env.Vars)
+	*v = view{env: v.env, templatesVars: v.templatesVars}
+	s.unused.Put(v)
 }
 
 // Context returns the input of the templates for an event, without the texts of a message.
@@ -104,12 +104,12 @@ func (v *view) describe() {
 
 // defaultOf returns the default message for the event of a view.
 func (v *view) defaultOf() *defaults.Texts {
-	if v.texts == nil {
-		v.texts = defaults.Write(&defaults.Facts{Event: v.event, Entity: v.entity, Title: v.subject(), Actor: v.actorOf().Name,
+	if !v.hasTexts {
+		v.texts, v.hasTexts = defaults.Write(defaults.Facts{Event: v.event, Entity: v.entity, Title: v.subject(), Actor: v.actorOf().Name,
 			Previous: v.previous, Results: v.failing.results(v.event.Payload), People: v.set.people,
-			Location: v.set.settings.Location}, v.failing.report.IsAsked())
+			Location: v.set.settings.Location}, v.failing.report.IsAsked()), true
 	}
-	return v.texts
+	return &v.texts
 }
 
 // subject returns the title of the entity, which is never empty.
@@ -233,8 +233,9 @@ func (s *Set) view(ev *event.Event, st State) *view {
 
 // eventView is the view of the event alone.
 func (s *Set) eventView(ev *event.Event, st State) *view {
-	return &view{set: s, event: ev, entityKey: ev.EntityKey(), now: st.Now,
-		variableMaps: s.variableMaps(st.Now.In(s.settings.Location))}
+	v := s.newView(st.Now.In(s.settings.Location))
+	v.set, v.event, v.entityKey, v.now = s, ev, ev.EntityKey(), st.Now
+	return v
 }
 
 // addEntity adds the state of the entity, updated with the event.

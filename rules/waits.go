@@ -218,7 +218,7 @@ func (p *passage) resolveStep(all bool) []Notification {
 		return p.closing(r, r.Targets)
 	}
 	p.result.Outcome = Matched
-	heard := p.audible(r, p.view, p.state, p.result)
+	heard := p.audible(r, p.view, &p.state, p.result)
 	if p.result.Outcome == Silenced {
 		p.noteOnce([]string{ofSilence + "all that it is over, " + p.result.Reason})
 	}

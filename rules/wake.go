@@ -170,7 +170,7 @@ func (w *waking) throttle() {
 		p.setStep(slot.Step, time.UnixMilli(slot.Started))
 	}
 	r := p.rule.ofStep(p.step)
-	heard := p.audible(r, p.view, p.state, &result)
+	heard := p.audible(r, p.view, &p.state, &result)
 	if result.Outcome == Silenced { // it takes no place in a window
 		slot.DropLast()
 	} else {

@@ -89,21 +89,21 @@ var writers = sync.OnceValue(func() table {
 // rules need it. They belong to one goroutine.
 type Texts struct {
 	*writer
-	facts  *Facts
+	facts  Facts
 	title  string
 	body   string
 	fields []message.Field // nil until the body is written
 }
 
 // Write returns the texts about an event. asked is set if Qase was asked which tests of the run failed.
-func Write(f *Facts, asked bool) *Texts {
-	return &Texts{writer: writerOf(f.Event.Name, asked), facts: f}
+func Write(f Facts, asked bool) Texts {
+	return Texts{writer: writerOf(f.Event.Name, asked), facts: f}
 }
 
 // Level returns the level of the message.
 func (t *Texts) Level() string {
 	if t.writeLevel != nil {
-		return t.writeLevel(t.facts)
+		return t.writeLevel(&t.facts)
 	}
 	return t.level
 }
@@ -111,7 +111,7 @@ func (t *Texts) Level() string {
 // Label returns what has happened in a word or two, in capitals; "" is the level itself. level is that of the message.
 func (t *Texts) Label(level string) string {
 	if t.writeLabel != nil {
-		return t.writeLabel(t.facts, level)
+		return t.writeLabel(&t.facts, level)
 	}
 	return t.label
 }
@@ -119,7 +119,7 @@ func (t *Texts) Label(level string) string {
 // Title returns the title, which is plain text.
 func (t *Texts) Title() string {
 	if t.title == "" {
-		t.title = strings.TrimSpace(value.OneLine(funcs.Truncate(t.writeTitle(t.facts))))
+		t.title = strings.TrimSpace(value.OneLine(funcs.Truncate(t.writeTitle(&t.facts))))
 	}
 	return t.title
 }
@@ -129,7 +129,7 @@ func (t *Texts) Lead() string {
 	if t.writeLead == nil {
 		return ""
 	}
-	return t.writeLead(t.facts)
+	return t.writeLead(&t.facts)
 }
 
 // Body returns the body, which is Markdown and says what the title does not, and the fields that have a value. Callers
@@ -139,11 +139,11 @@ func (t *Texts) Body() (markdown string, fields []message.Field) {
 		return t.body, t.fields
 	}
 	if t.writeBody != nil {
-		t.body = strings.TrimSpace(funcs.Truncate(t.writeBody(t.facts)))
+		t.body = strings.TrimSpace(funcs.Truncate(t.writeBody(&t.facts)))
 	}
 	t.fields = make([]message.Field, 0, len(t.ofBody))
 	for _, one := range t.ofBody {
-		if text := oneLine(funcs.Truncate(one.value(t.facts))); text != "" {
+		if text := oneLine(funcs.Truncate(one.value(&t.facts))); text != "" {
 			t.fields = append(t.fields, message.Field{Name: one.name, Value: text})
 		}
 	}

@@ -42,7 +42,8 @@ func TestAListOfASummaryEndsBeforeTheNext(t *testing.T) {
 		return all
 	}
 	ev := &event.Event{Name: "summary.daily", Payload: map[string]any{"newly_red": tests(12), "fixed": tests(1)}}
-	body, _ := Write(&Facts{Event: ev, Entity: &memory.Entity{}}, false).Body()
+	texts := Write(Facts{Event: ev, Entity: &memory.Entity{}}, false)
+	body, _ := texts.Body()
 	if want := "\n- Login\n- and 2 more\n\n**Fixed: 1**\n\n- Login"; !strings.HasSuffix(body, want) {
 		t.Errorf("got %q, want the end %q", body, want)
 	}

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"qaserelay/rules/condition"
 	"qaserelay/rules/event"
@@ -182,24 +181,24 @@ func (x *Index) filter(numbers []int, f condition.Facts) []int {
 
 // lists is a map of bounded size: names of events and projects come from outside, in any number.
 type lists struct {
-	entries sync.Map // eventKind → []int
-	size    atomic.Int64
+	lock    sync.RWMutex
+	entries map[eventKind][]int
 }
 
-func (l *lists) get(k eventKind) ([]int, bool) {
-	v, found := l.entries.Load(k)
-	if !found {
-		return nil, false
-	}
-	return v.([]int), true
+func (l *lists) get(k eventKind) (list []int, found bool) {
+	l.lock.RLock()
+	defer l.lock.RUnlock()
+	list, found = l.entries[k]
+	return list, found
 }
 
 func (l *lists) put(k eventKind, list []int) {
-	if l.size.Add(1) > maxIndexed {
-		l.entries.Clear()
-		l.size.Store(1)
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	if l.entries == nil || len(l.entries) >= maxIndexed {
+		l.entries = map[eventKind][]int{}
 	}
-	l.entries.Store(k, list)
+	l.entries[k] = list
 }
 
 // Join returns the names of two lists, each once, in an order that is that of both as far as they agree. The names that
