@@ -18,7 +18,7 @@ func shared() byValues { return byValues{hashed: []string{flow.Other}, shown: []
 // isCrowded reports whether the rule has so many open digests that no further one is opened.
 func (p *passage) isCrowded() bool {
 	open := 0
-	for _, owner := range append([]string{p.rule.Name}, p.rule.Was...) {
+	for _, owner := range p.rule.owners() {
 		open += readCount(p.get(flow.CountKey(p.state.Dry, owner)))
 	}
 	if open < maxOpenDigests {

@@ -5,8 +5,6 @@ import (
 
 	"qaserelay/rules/event"
 	"qaserelay/rules/message"
-	"qaserelay/rules/people"
-	"qaserelay/rules/target"
 )
 
 // Decide returns the decision on ev: the outcome of each rule, the notifications, and the values to store. It is
@@ -14,11 +12,12 @@ import (
 // caller knows of the failure and drops the decision.
 func (s *Set) Decide(ev *event.Event, st State) Decision {
 	v := s.view(ev, st)
+	defer s.release(v)
 	s.forget(v, st)
-	d := &Decision{Subject: v.subject()}
+	d := &v.decision
+	d.Subject = v.subject()
 	ended := s.endWaits(v, st, d)
-	candidates := s.index.Candidates(ev)
-	recorded := s.index.All()
+	candidates, recorded := s.index.Candidates(ev), s.index.All()
 	if len(s.rules) > maxRecorded || st.Resume != nil {
 		recorded = candidates
 		d.NotMatched = len(s.rules) - len(recorded)
@@ -38,8 +37,7 @@ func (s *Set) Decide(ev *event.Event, st State) Decision {
 		if st.Await && d.await(r, result, canMatch) {
 			continue
 		}
-		d.record(ended.take(i, result))
-		if !result.Outcome.IsMatch() {
+		if d.record(ended.take(i, result)); !result.Outcome.IsMatch() {
 			continue
 		}
 		s.act(r, v, &st, d)
@@ -52,7 +50,6 @@ func (s *Set) Decide(ev *event.Event, st State) Decision {
 	if len(d.Awaiting) == 0 {
 		d.Changes = append(v.changes, d.Changes...)
 	}
-	s.release(v)
 	return *d
 }
 
@@ -61,11 +58,10 @@ func (s *Set) act(r *Rule, v *view, st *State, d *Decision) {
 	result := &d.Results[len(d.Results)-1]
 	if r.hasTiming() {
 		p := passage{Set: s, rule: r, view: v, state: *st, result: result, decision: d, event: st.EventID}
-		d.Notifications = append(d.Notifications, p.pass()...)
+		d.send(p.pass())
 		return
 	}
-	targets := s.audible(r, v, st, result)
-	d.Notifications = append(d.Notifications, s.notify(r, targets, v, result)...)
+	d.send(s.notify(r, s.audible(r, v, st, result), v, result))
 }
 
 // outcome returns the result of one rule. canMatch is false for rules that the index excludes.
@@ -102,6 +98,7 @@ func (s *Set) notify(r *Rule, targets []*Target, v *view, result *Result) (all [
 		s.setMessage(v.context(), &whole)
 		defer message.ClearVariables(v.context().Vars)
 	}
+	all = make([]Notification, 0, len(targets))
 	for _, t := range targets {
 		p := v.prepare(t)
 		notes = append(notes, p.Notes...)
@@ -119,20 +116,4 @@ func (s *Set) notify(r *Rule, targets []*Target, v *view, result *Result) (all [
 		result.Outcome = NoRecipients
 	}
 	return all
-}
-
-// prepare returns the messages of a target. One without templates needs no variables.
-func (v *view) prepare(t *Target) target.Prepared {
-	if fixed := t.Fixed(); fixed != nil {
-		return *fixed
-	}
-	return t.Prepare(v.context())
-}
-
-// fallbacks returns the fallbacks of a message, and notes on those that have none of its recipients.
-func (v *view) fallbacks(t *Target, only *people.Recipient) ([]Fallback, []string) {
-	if len(t.Fallbacks) == 0 {
-		return nil, nil
-	}
-	return t.RenderFallbacks(v.context(), only)
 }

@@ -216,6 +216,15 @@ type Item struct {
 	Data  []byte
 }
 
+// send appends notifications.
+func (d *Decision) send(made []Notification) {
+	if d.Notifications == nil {
+		d.Notifications = made
+		return
+	}
+	d.Notifications = append(d.Notifications, made...)
+}
+
 // record appends a result. Of the rules without a match it keeps only the first maxRecorded.
 func (d *Decision) record(r Result) {
 	if r.Outcome == NotMatched && len(r.Flow) == 0 && len(r.Notes) == 0 {

@@ -8,7 +8,6 @@ import (
 	"qaserelay/rules/failures"
 	"qaserelay/rules/memory"
 	"qaserelay/rules/message"
-	"qaserelay/rules/value"
 )
 
 // failing is what is known of the tests that failed in the run of an event.
@@ -40,7 +39,9 @@ func (s *Set) addFailures(v *view, st State, finished string) {
 	if e.Facts = run; run != nil && run.Recounted {
 		e.Failed, e.Passed = e.Facts.Failed, max(e.Passed, e.Facts.Statuses["passed"])
 	}
-	e.DurationMS = v.tookMS(e.Facts)
+	if e.DurationMS = v.entity.TookMS(ev); run != nil && run.TookMS > 0 {
+		e.DurationMS = run.TookMS
+	}
 	key, keeps := "", !e.Running && (e.Facts != nil || e.Cases > 0)
 	if finished != "" {
 		key = memory.CasesKey(finished)
@@ -58,18 +59,6 @@ func (s *Set) addFailures(v *view, st State, finished string) {
 	if key != "" && !e.Running && !st.later {
 		s.noteSeries(v, st, key)
 	}
-}
-
-// tookMS returns how long a run took in milliseconds: by Qase, by its start, or by its end.
-func (v *view) tookMS(facts *failures.Run) int64 {
-	if facts != nil && facts.TookMS > 0 {
-		return facts.TookMS
-	}
-	if start := v.entity.StartedAt; start > 0 && v.event.Timestamp > start {
-		return (v.event.Timestamp - start) * 1000
-	}
-	ms, _ := value.Float(v.event.Payload["duration"])
-	return int64(max(0, min(ms, 1e12)))
 }
 
 // addFailureVars sets the variables failures and trend, which no condition reads unless the set uses them.

@@ -15,6 +15,7 @@ import (
 	"qaserelay/rules/memory"
 	"qaserelay/rules/message"
 	"qaserelay/rules/target"
+	"qaserelay/rules/timing"
 	"qaserelay/rules/value"
 )
 
@@ -164,7 +165,7 @@ func (p *passage) addMember(key string, slot *flow.DigestSlot, n Notification, m
 	slot.Newest = p.event
 	slot.Join(flow.Joining{Source: p.view.event.Source, Project: p.view.event.Project, Entity: p.view.entityKey, Level: n.Level,
 		Mention: mention})
-	most := defaultMaxListed
+	most := timing.DefaultMaxListed
 	if p.rule.Group != nil {
 		most = p.rule.Group.Max
 	}

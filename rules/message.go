@@ -6,6 +6,8 @@ import (
 
 	"qaserelay/rules/defaults"
 	"qaserelay/rules/message"
+	"qaserelay/rules/people"
+	"qaserelay/rules/target"
 	"qaserelay/rules/template"
 	"qaserelay/rules/value"
 )
@@ -134,4 +136,20 @@ const plainCost = 32
 func (s *Set) SetExample(c template.Context) {
 	s.setMessage(c, &message.Message{Rule: "example", Level: message.Info, Title: "An example", Body: "A *body*.",
 		URL: "https://app.qase.io/run/WEB/dashboard/7", Fields: []message.Field{{Name: "Plan", Value: "Smoke"}}})
+}
+
+// prepare returns the messages of a target. One without templates needs no variables.
+func (v *view) prepare(t *Target) target.Prepared {
+	if fixed := t.Fixed(); fixed != nil {
+		return *fixed
+	}
+	return t.Prepare(v.context())
+}
+
+// fallbacks returns the fallbacks of a message, and notes on those that have none of its recipients.
+func (v *view) fallbacks(t *Target, only *people.Recipient) ([]Fallback, []string) {
+	if len(t.Fallbacks) == 0 {
+		return nil, nil
+	}
+	return t.RenderFallbacks(v.context(), only)
 }

@@ -9,7 +9,8 @@ import (
 const failingPrefix = "failing:"
 
 func failingKey(ev *event.Event, run string) string {
-	return failingPrefix + event.JoinKey(ev.Source, ev.Project, run)
+	var most [160]byte
+	return string(event.AppendKey(append(most[:0], failingPrefix...), ev.Source, ev.Project, run))
 }
 
 // noteResult keeps a failing result that an event brings, if a rule will ask for the tests that failed in its run.
@@ -37,8 +38,10 @@ func runOf(ev *event.Event, st State, failed int) *failures.Run {
 	if asked != nil && asked.Known || !isRunEnd(ev) {
 		return asked
 	}
-	if told := failures.ReadFailing(st.get(failingKey(ev, ev.EntityID()))).Run(failed); told != nil {
-		return told
+	if kept := st.get(failingKey(ev, ev.EntityID())); kept != nil {
+		if told := failures.ReadFailing(kept).Run(failed); told != nil {
+			return told
+		}
 	}
 	return asked
 }

@@ -2,71 +2,22 @@ package rules
 
 import (
 	"slices"
-	"time"
 
-	"qaserelay/rules/condition"
 	"qaserelay/rules/flow"
-	"qaserelay/rules/flow/window"
-	"qaserelay/rules/template"
+	"qaserelay/rules/timing"
 	"qaserelay/rules/value"
 )
 
-// Timing holds a rule's keys of time: what keeps its messages back, and for how long. The zero value keeps none.
-type Timing struct {
-	Throttle *Throttle
-	Group    *Group
-	After    *After
-	// Was are earlier names of the rule, whose slots it takes over.
-	Was []string
-}
-
-// Throttle lets so many messages through in a window of time.
-type Throttle struct {
-	By By
-	flow.ThrottleLimit
-}
-
-// Group collects messages in a digest.
-type Group struct {
-	By    By
-	Wait  time.Duration // from the first member, at the longest
-	Quiet time.Duration // from the newest member; zero is not set
-	At    *window.Times // in place of Wait: the times at which digests leave
-	// SendEmpty sends a digest at each of these times, also one without members.
-	SendEmpty bool
-	Max       int // how many members are listed
-	// SendFirst sends the first message at once; the digest is of those that follow.
-	SendFirst bool
-	// Split sends a digest that has Max members, and opens another one.
-	Split       bool
-	Level       string             // empty for the worst of the members
-	Title, Body *template.Template // nil for those of the rule, or of the default digest
-}
-
-// defaultMaxListed is how many members a digest lists by default.
-const defaultMaxListed = 100
-
-// After sends a message only if a later event does not prevent it.
-type After struct {
-	By       By             // without any: the entity
-	In       *window.Window // only its open time counts; nil for all
-	FromLast bool           // a second match postpones the message
-	Unless   *condition.Condition
-	Steps    []Step // in the order of their times
-	Resolved bool   // a message says that Unless has come true after all
-}
-
-// Step is one message of a wait.
-type Step struct {
-	At       time.Duration // since the start
-	Reminder int           // the number of the reminder; 0 for the first message and for escalations
-	Escalate bool
-	Targets  []*Target // nil for those of the rule
-	Level    string    // empty for that of the rule
-}
-
-// By are the expressions whose values tell the slots of a rule apart. Without any, a rule has one slot.
-type By []*condition.Expression
+// The keys of time of a rule.
+type (
+	Timing   = timing.Timing
+	Throttle = timing.Throttle
+	Group    = timing.Group
+	After    = timing.After
+	Step     = timing.Step
+	By       = timing.By
+	Active   = timing.Active
+)
 
 // maxShownValue is how many bytes of a value of by are kept for people.
 const maxShownValue = 200
@@ -101,6 +52,9 @@ func (r *Rule) hasTiming() bool {
 // owns reports whether slots of this owner are those of the rule.
 func (r *Rule) owns(owner string) bool { return r.Name == owner || slices.Contains(r.Was, owner) }
 
+// owners returns the owners of the rule's slots: its name, then its earlier names.
+func (r *Rule) owners() []string { return append([]string{r.Name}, r.Was...) }
+
 // ruleOf returns the rule that has the slots of an owner, or nil.
 func (s *Set) ruleOf(owner string) *Rule {
 	i := slices.IndexFunc(s.rules, func(r *Rule) bool { return r.owns(owner) })
@@ -128,9 +82,9 @@ func (s *Set) FormerNames(name string) []string {
 
 // slotKeys returns the keys under which the slot of a rule may be stored: that of its name, then those of earlier names.
 func (r *Rule) slotKeys(dry bool, kind flow.Kind, hash string) []string {
-	keys := []string{flow.Name{Dry: dry, Kind: kind, Owner: r.Name, Hash: hash}.Key()}
-	for _, name := range r.Was {
-		keys = append(keys, flow.Name{Dry: dry, Kind: kind, Owner: name, Hash: hash}.Key())
+	keys := r.owners()
+	for i, owner := range keys {
+		keys[i] = flow.Name{Dry: dry, Kind: kind, Owner: owner, Hash: hash}.Key()
 	}
 	return keys
 }

@@ -16,10 +16,11 @@ import (
 )
 
 // view is one event with the variables that conditions and templates read. Each is made when it is first asked for. Its
-// maps are used again for a later event.
+// first three fields are used again for a later event.
 type view struct {
 	env           *condition.Env
 	templatesVars map[string]any // of templates, once it is in templates
+	encoded       []byte         // what was stored last of an entity
 
 	set       *Set
 	event     *event.Event
@@ -29,9 +30,11 @@ type view struct {
 	hasTexts  bool
 	now       time.Time
 	entityKey string
+	memoryKey string // of what is stored of the entity
 	series    string
 	title     string // of the entity, if it is known
 	changes   []Change
+	decision  Decision // on the event, as far as it has got
 
 	rule, level     string // of the message
 	suppressed      int    // messages that were held back before this one
@@ -42,6 +45,7 @@ type view struct {
 	previous        map[string]any // the run before, or nil
 
 	entity     *memory.Entity // with this event; nil if only the event counts
+	fresh      memory.Entity  // entity, unless something is stored of it
 	known      *memory.Entity // the same, if it is kept; nil for an event without an id
 	actor      people.Actor   // made by actorOf
 	entityVars map[string]any // the variable entity, made by entityMap
@@ -62,7 +66,7 @@ func (s *Set) newView(now time.Time) *view {
 func (s *Set) release(v *view) {
 	clear(v.templatesVars)
 	clear(v.env.Vars)
-	*v = view{env: v.env, templatesVars: v.templatesVars}
+	*v = view{env: v.env, templatesVars: v.templatesVars, encoded: v.encoded}
 	s.unused.Put(v)
 }
 
@@ -234,18 +238,22 @@ func (s *Set) view(ev *event.Event, st State) *view {
 // eventView is the view of the event alone.
 func (s *Set) eventView(ev *event.Event, st State) *view {
 	v := s.newView(st.Now.In(s.settings.Location))
-	v.set, v.event, v.entityKey, v.now = s, ev, ev.EntityKey(), st.Now
+	v.set, v.event, v.now = s, ev, st.Now
+	if v.memoryKey = ev.PrefixedKey(memory.EntityPrefix); v.memoryKey != "" {
+		v.entityKey = v.memoryKey[len(memory.EntityPrefix):]
+	}
 	return v
 }
 
 // addEntity adds the state of the entity, updated with the event.
 func (s *Set) addEntity(v *view, st State) {
-	e := memory.New(v.event.Payload)
+	v.fresh = memory.New(v.event.Payload)
+	e := &v.fresh
 	if v.entity = e; v.entityKey == "" {
 		return
 	}
 	fetched, isNew := v.facts.Fields(), true
-	if stored := st.get(memory.EntityPrefix + v.entityKey); len(stored) > 0 || len(fetched) > 0 {
+	if stored := st.get(v.memoryKey); len(stored) > 0 || len(fetched) > 0 {
 		e = st.Seen.entityOf(stored)
 		isNew = len(e.Fields) == 0
 	}
@@ -264,7 +272,8 @@ func (s *Set) addEntity(v *view, st State) {
 
 // keepEntity stores the state of the entity.
 func (v *view) keepEntity(e *memory.Entity, expires time.Time) {
-	change := Change{Key: memory.EntityPrefix + v.entityKey, Value: e.Encode(), Expires: expires}
+	v.encoded = e.Append(v.encoded[:0])
+	change := Change{Key: v.memoryKey, Value: slices.Clone(v.encoded), Expires: expires}
 	if len(v.changes) > 0 && v.changes[0].Key == change.Key {
 		v.changes[0] = change
 		return

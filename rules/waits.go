@@ -30,17 +30,6 @@ func (p *passage) waitHash(a *After) (hash string, by byValues, ok bool) {
 	return flow.Hash(by.hashed...), by, true
 }
 
-// due returns when a step is due.
-func (a *After) due(step int, from time.Time) time.Time {
-	if step >= len(a.Steps) {
-		return time.Time{}
-	}
-	if a.In != nil {
-		return a.In.Add(from, a.Steps[step].At)
-	}
-	return from.Add(a.Steps[step].At)
-}
-
 // startWait starts the wait of a rule that matched, unless it runs or is over already.
 func (p *passage) startWait() {
 	a, now := p.rule.After, p.state.Now
@@ -63,7 +52,7 @@ func (p *passage) startWait() {
 		p.result.Outcome = Waiting
 		p.noteWait(key, &slot)
 		return
-	case len(a.By) == 0 && p.view.doneSince(p.rule) > timestamp:
+	case len(a.By) == 0 && p.view.known.DoneSince(p.rule.owners()) > timestamp:
 		p.result.Outcome = Done
 		p.note("after", "unless is true for a later event that came before", by.shown, time.Time{})
 		return
@@ -80,7 +69,7 @@ func (p *passage) startWait() {
 		slot = flow.WaitSlot{Started: now.UnixMilli(), Timestamp: timestamp, Event: p.event, Entity: p.view.entityKey,
 			Title: value.Shorten(p.entityTitle(), maxShownValue), By: by.shown}
 	}
-	slot.Due = a.due(slot.Step, slot.From()).UnixMilli()
+	slot.Due = a.Due(slot.Step, slot.From()).UnixMilli()
 	p.put(Change{Key: key, Value: flow.Encode(slot), Due: slot.DueAt()})
 	p.result.Outcome = Waiting
 	p.noteWait(key, &slot)
@@ -163,7 +152,9 @@ func (p *passage) endWait() bool {
 		over = is
 	}
 	if over && len(a.By) == 0 && !deleted {
-		p.view.markDone(p.rule.Name, p.state.Now.Add(p.settings.Retention.Entities))
+		if p.view.known.MarkDone(p.rule.Name, p.view.event.Timestamp) {
+			p.view.keepEntity(p.view.known, p.state.Now.Add(p.settings.Retention.Entities))
+		}
 	}
 	if p.state.Resume != nil && !p.rule.unlessReads("failures") {
 		return false // the first decision has ended it
@@ -247,14 +238,14 @@ func (w *waking) wait() {
 		return
 	}
 	a := w.rule.After
-	if due := a.due(slot.Step, slot.From()); due.After(w.state.Now) && !w.Flush { // the rule waits longer now
+	if due := a.Due(slot.Step, slot.From()); due.After(w.state.Now) && !w.Flush { // the rule waits longer now
 		slot.Due = due.UnixMilli()
 		w.move(slot, due, time.Time{})
 		return
 	}
-	due := a.due(slot.Step, slot.From())
+	due := a.Due(slot.Step, slot.From())
 	// Steps of one time are taken together.
-	for more := true; more; more = slot.Step < len(a.Steps) && a.due(slot.Step, slot.From()).Equal(due) {
+	for more := true; more; more = slot.Step < len(a.Steps) && a.Due(slot.Step, slot.From()).Equal(due) {
 		if w.take(&slot, ev) {
 			return
 		}
@@ -304,7 +295,7 @@ func (w *waking) lookAgain(result *Result) time.Time {
 
 // next arms the next step of a wait. Behind the last one, the wait is kept for its end, if anything can end it.
 func (w *waking) next(a *After, slot *flow.WaitSlot) {
-	due := a.due(slot.Step, slot.From())
+	due := a.Due(slot.Step, slot.From())
 	switch {
 	case !due.IsZero():
 		due = latest(due, w.Due.Add(time.Millisecond))
@@ -327,32 +318,3 @@ func kindOf(s *Step) string {
 	}
 	return RowOverdue
 }
-
-// doneSince returns the greatest timestamp of an event of the entity that has ended waits of a rule, or 0.
-func (v *view) doneSince(r *Rule) (timestamp int64) {
-	if v.known == nil {
-		return 0
-	}
-	for _, name := range append([]string{r.Name}, r.Was...) {
-		timestamp = max(timestamp, v.known.Done[name])
-	}
-	return timestamp
-}
-
-// markDone keeps in the entity's memory that the event ends waits of a rule, for those whose first event comes late.
-func (v *view) markDone(rule string, expires time.Time) {
-	if v.known == nil || v.known.Done[rule] >= v.event.Timestamp {
-		return
-	}
-	done := map[string]int64{rule: v.event.Timestamp}
-	for name, timestamp := range v.known.Done {
-		if name != rule && len(done) < maxDone {
-			done[name] = timestamp
-		}
-	}
-	v.known.Done = done
-	v.keepEntity(v.known, expires)
-}
-
-// maxDone is how many rules an entity's memory has a timestamp of.
-const maxDone = 64

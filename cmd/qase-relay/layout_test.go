@@ -67,7 +67,8 @@ func mayImport() map[string][]string {
 		"rules/template/funcs": {"rules/budget", "rules/value", "rules/people"},
 		"rules/settings":       {"rules/failures"},
 		"rules/target":         {"rules/people", "rules/template", "rules/value"},
-		"rules":                append([]string{"rules/index", "rules/recap", "rules/settings"}, language...),
+		"rules/timing":         {"rules/condition", "rules/flow", "rules/flow/window", "rules/target", "rules/template"},
+		"rules":                append([]string{"rules/index", "rules/recap", "rules/settings", "rules/timing"}, language...),
 		"rules/placeholder":    {}, // of rules files, and of addresses in notifiers
 		"rules/yamldoc":        {"rules/catalog", "rules/diag", "rules/value", "rules/placeholder"},
 		"rules/rulefile": append([]string{"rules", "rules/yamldoc", "rules/rulefile/wished", "rules/rulefile/testfile"},

@@ -87,7 +87,7 @@ func contents() map[string]*writer {
 // caseName returns such as "Test case WEB-25": cases are known by code and number.
 func (f *Facts) caseName() string {
 	if id := f.entity("id"); f.Event.Project != "" && given(id) {
-		return "Test case " + plain(f.Event.Project) + "-" + plain(id)
+		return "Test case " + value.OneLine(f.Event.Project) + "-" + plain(id)
 	}
 	return "Test case" + f.numbered(" ")
 }
@@ -112,7 +112,7 @@ func suiteCloned(f *Facts) string {
 func ofSharedStep(became string) func(*Facts) string {
 	return func(f *Facts) string {
 		if !strings.HasPrefix(strings.ToLower(f.Title), "shared step") {
-			return "Shared step " + became + ": " + plain(f.Title)
+			return "Shared step " + became + ": " + f.thing()
 		}
 		hash, _ := beginning(value.PlainText(firstOf(f.entity("hash"), f.entity("id"))), 8)
 		return "Shared step" + prefixed(" ", hash) + " " + became
@@ -218,7 +218,7 @@ func (f *Facts) inProject(id any) string {
 	if f.Event.Project == "" {
 		return plain(id)
 	}
-	return plain(f.Event.Project) + "-" + plain(id)
+	return value.OneLine(f.Event.Project) + "-" + plain(id)
 }
 
 // otherEvent is the message about any event without one of its own.
@@ -239,7 +239,7 @@ func actionLabel(f *Facts, _ string) string {
 
 // otherTitle returns such as "Flaky test 7 “Login works”: found (flaky_test.found)".
 func otherTitle(f *Facts) string {
-	title := plain(f.Title)
+	title := f.thing()
 	if f.isTitled() {
 		first, _ := beginning(f.kind(), 1)
 		title = plain(strings.ToUpper(first)+f.kind()[len(first):]) + f.numbered(" ") + " “" + title + "”"

@@ -141,12 +141,14 @@ func (t *Texts) Body() (markdown string, fields []message.Field) {
 	if t.writeBody != nil {
 		t.body = strings.TrimSpace(funcs.Truncate(t.writeBody(&t.facts)))
 	}
-	t.fields = make([]message.Field, 0, len(t.ofBody))
+	var most [8]message.Field // of all messages
+	given := most[:0]
 	for _, one := range t.ofBody {
 		if text := oneLine(funcs.Truncate(one.value(&t.facts))); text != "" {
-			t.fields = append(t.fields, message.Field{Name: one.name, Value: text})
+			given = append(given, message.Field{Name: one.name, Value: text})
 		}
 	}
+	t.fields = append(make([]message.Field, 0, len(given)), given...)
 	return t.body, t.fields
 }
 

@@ -45,18 +45,23 @@ func number(v any) int {
 func isZero(v any) bool { return v == 0 || v == "0" }
 
 // plural returns such as "1 test case" and "3 test cases".
-func plural(n int, word string) string {
-	if n == 1 {
-		return "1 " + word
+func plural(n int, word string) string { return string(appendPlural(nil, n, word)) }
+
+func appendPlural(out []byte, n int, word string) []byte {
+	out = append(append(strconv.AppendInt(out, int64(n), 10), ' '), word...)
+	if n != 1 {
+		out = append(out, 's')
 	}
-	return strconv.Itoa(n) + " " + word + "s"
+	return out
 }
 
 // plain writes a value in one line of plain text.
 func plain(v any) string { return value.OneLine(value.Readable(v)) }
 
-// escaped writes a value in Markdown so that it is shown as it is.
+// escaped writes a value in Markdown so that it is shown as it is, and escapedText a text.
 func escaped(v any) string { return template.MarkdownText(v) }
+
+func escapedText(s string) string { return template.EscapeMarkdown(s) }
 
 // shown writes a value in Markdown, or nothing if it is not given.
 func shown(v any) string {
@@ -145,6 +150,9 @@ func (f *Facts) id() string {
 	return event.IDText(f.entity("id"))
 }
 
+// thing returns the title of the entity in one line.
+func (f *Facts) thing() string { return value.OneLine(f.Title) }
+
 // numbered returns the id behind another text, or "" without an id.
 func (f *Facts) numbered(before string) string {
 	return prefixed(before, f.id())
@@ -164,7 +172,7 @@ func (f *Facts) titled() string {
 	if !f.isTitled() {
 		return ""
 	}
-	return ": " + plain(f.Title)
+	return ": " + f.thing()
 }
 
 // someone is the name of an actor of whom nothing is known.
@@ -175,7 +183,7 @@ func who(f *Facts) string {
 	if f.Actor == someone {
 		return ""
 	}
-	return escaped(f.Actor)
+	return escapedText(f.Actor)
 }
 
 // actor returns the actor at the start of a sentence.
@@ -188,7 +196,7 @@ func (f *Facts) actor() string {
 }
 
 // project returns the code of the project as a field.
-func project(f *Facts) string { return escaped(f.Event.Project) }
+func project(f *Facts) string { return escapedText(f.Event.Project) }
 
 // fieldOf returns a field with the value of a field of the payload, or that of an object in it.
 func fieldOf(name string, path ...string) field {

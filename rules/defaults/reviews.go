@@ -54,7 +54,7 @@ func reviewers(f *Facts) string {
 // reviewed returns the reviewed thing if its title is known, such as “Login works”, else such as review 2.
 func (f *Facts) reviewed() string {
 	if f.isTitled() {
-		return "“" + plain(f.Title) + "”"
+		return "“" + f.thing() + "”"
 	}
 	return plain(strings.ToLower(f.Title))
 }
@@ -87,9 +87,9 @@ func reviewCreated(f *Facts) string {
 func reviewerAdded(f *Facts) string {
 	from := prefixed(" from ", f.People.NameOf(f.payload("reviewer")))
 	if f.isTitled() {
-		return "Review requested" + from + ": “" + plain(f.Title) + "”"
+		return "Review requested" + from + ": “" + f.thing() + "”"
 	}
-	return plain(f.Title) + " requested" + from
+	return f.thing() + " requested" + from
 }
 
 func reviewerRemoved(f *Facts) string {

@@ -60,7 +60,7 @@ func runDuration(f *Facts) string {
 }
 
 func runStarted(f *Facts) string {
-	title := plain(f.Title) + " started"
+	title := f.thing() + " started"
 	if cases := f.count("cases_count"); cases > 0 {
 		title += ": " + plural(cases, "test case")
 	}
@@ -70,9 +70,9 @@ func runStarted(f *Facts) string {
 func runUpdated(f *Facts) string {
 	added := number(firstOf(f.payload("cases_added"), f.payload("cases_count")))
 	if added > 0 {
-		return plural(added, "test case") + " added to " + plain(f.Title)
+		return plural(added, "test case") + " added to " + f.thing()
 	}
-	return plain(f.Title) + " was updated"
+	return f.thing() + " was updated"
 }
 
 func reportChanged(f *Facts) string {
@@ -80,7 +80,7 @@ func reportChanged(f *Facts) string {
 	if given(f.payload("visible")) {
 		now = "now"
 	}
-	return "The report of " + plain(f.Title) + " is " + now + " public"
+	return "The report of " + f.thing() + " is " + now + " public"
 }
 
 // skipped returns how many cases were skipped. Some events of Qase spell the field with one p.
@@ -164,17 +164,19 @@ func (f *Facts) outcome() string {
 	case cases > 1 && n >= cases:
 		return "all " + strconv.Itoa(n) + " test cases" + word
 	}
-	return strconv.Itoa(n) + " of " + plural(cases, "test case") + word
+	var most [64]byte
+	out := appendPlural(append(strconv.AppendInt(most[:0], int64(n), 10), " of "...), cases, "test case")
+	return string(append(out, word...))
 }
 
 func completedTitle(f *Facts) string {
 	switch {
 	case f.hasOutcome():
-		return plain(f.Title) + ": " + f.outcome()
+		return f.thing() + ": " + f.outcome()
 	case isZero(f.payload("cases")):
-		return plain(f.Title) + " completed without test cases"
+		return f.thing() + " completed without test cases"
 	}
-	return plain(f.Title) + " completed"
+	return f.thing() + " completed"
 }
 
 func completedLead(f *Facts) string {
@@ -185,7 +187,7 @@ func completedLead(f *Facts) string {
 }
 
 func resultsTitle(f *Facts) string {
-	title := plain(f.Title)
+	title := f.thing()
 	switch {
 	case f.Results.Headline != "":
 		return title + ": " + plain(f.Results.Headline)
@@ -217,7 +219,7 @@ func (f *Facts) untested() int {
 }
 
 func abortedTitle(f *Facts) string {
-	cases, untested, title := f.count("cases"), f.untested(), plain(f.Title)+" was aborted"
+	cases, untested, title := f.count("cases"), f.untested(), f.thing()+" was aborted"
 	switch {
 	case cases > 1 && untested >= cases:
 		return title + ": none of " + strconv.Itoa(cases) + " test cases run"

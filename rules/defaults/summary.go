@@ -26,7 +26,7 @@ func (f *Facts) projectOr(other string) string {
 	if f.Event.Project == "" {
 		return other
 	}
-	return plain(f.Event.Project)
+	return value.OneLine(f.Event.Project)
 }
 
 func silentTitle(f *Facts) string {

@@ -32,29 +32,29 @@ func (e Entity) URL(base string) string {
 	case "review":
 		kind, id = "case", firstID(e.Fields, "case_id")
 	}
-	return base + entityPath(kind, url.PathEscape(project), id)
+	return entityPage(base, kind, url.PathEscape(project), id)
 }
 
-// entityPath returns a path of the web app. The paths are those of Qase's reporters and of shared links.
-func entityPath(kind, project, id string) string {
+// entityPage returns a page of the web app. The paths are those of Qase's reporters and of shared links.
+func entityPage(base, kind, project, id string) string {
 	part := url.PathEscape(id)
 	switch {
 	case kind == "custom_field":
-		return "/workspace/fields"
+		return base + "/workspace/fields"
 	case kind == "run" && id != "":
-		return "/run/" + project + "/dashboard/" + part
+		return base + "/run/" + project + "/dashboard/" + part
 	case kind == "defect" && id != "":
-		return "/defect/" + project + "/view/" + part
+		return base + "/defect/" + project + "/view/" + part
 	case kind == "plan" && id != "":
-		return "/plan/" + project + "/" + part
+		return base + "/plan/" + project + "/" + part
 	case kind == "run" || kind == "defect" || kind == "plan":
-		return "/" + kind + "/" + project
+		return base + "/" + kind + "/" + project
 	case kind == "case" && id != "":
-		return "/case/" + project + "-" + part
+		return base + "/case/" + project + "-" + part
 	case kind == "suite" && id != "":
-		return "/project/" + project + "?suite=" + url.QueryEscape(id)
+		return base + "/project/" + project + "?suite=" + url.QueryEscape(id)
 	}
-	return "/project/" + project
+	return base + "/project/" + project
 }
 
 // isPathPart reports whether s can be a part of a path: browsers resolve dots even if they are escaped.

@@ -55,21 +55,33 @@ func (e *Event) EntityID() string {
 
 // EntityKey returns source/project/type/id of the entity, or "" if it has no id. The parts are escaped, so that two
 // entities never share a key.
-func (e *Event) EntityKey() string {
+func (e *Event) EntityKey() string { return e.PrefixedKey("") }
+
+// PrefixedKey returns EntityKey behind a prefix, or "" if the entity has no id.
+func (e *Event) PrefixedKey(prefix string) string {
 	id := e.EntityID()
 	if id == "" {
 		return ""
 	}
-	return JoinKey(e.Source, e.Project, e.Type(), id)
+	var most [160]byte
+	return string(AppendKey(append(most[:0], prefix...), e.Source, e.Project, e.Type(), id))
 }
 
 // JoinKey joins parts with slashes to a key, each part escaped.
 func JoinKey(parts ...string) string {
-	escaped := make([]string, len(parts))
+	var most [160]byte // of nearly all keys
+	return string(AppendKey(most[:0], parts...))
+}
+
+// AppendKey appends such a key.
+func AppendKey(out []byte, parts ...string) []byte {
 	for i, part := range parts {
-		escaped[i] = escapeKey(part)
+		if i > 0 {
+			out = append(out, '/')
+		}
+		out = append(out, escapeKey(part)...)
 	}
-	return strings.Join(escaped, "/")
+	return out
 }
 
 // SplitKey returns the parts that [JoinKey] has joined; a part that was shortened stays so.

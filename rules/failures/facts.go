@@ -155,8 +155,11 @@ type Defect struct {
 
 // ReadFacts reads encoded facts. It returns nil for anything else, and for none.
 func ReadFacts(data []byte) *Facts {
+	if len(data) == 0 {
+		return nil
+	}
 	var f Facts
-	if len(data) == 0 || json.Unmarshal(data, &f) != nil || f.Trace != "" && f.isEmpty() {
+	if json.Unmarshal(data, &f) != nil || f.Trace != "" && f.isEmpty() {
 		return nil
 	}
 	return &f

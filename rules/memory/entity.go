@@ -43,7 +43,7 @@ type Entity struct {
 }
 
 // New returns the state of an entity of which nothing but the fields of an event is known. It never changes the fields.
-func New(fields map[string]any) *Entity { return &Entity{Fields: fields, lent: true} }
+func New(fields map[string]any) Entity { return Entity{Fields: fields, lent: true} }
 
 // set changes a field.
 func (e *Entity) set(key string, v any) {
@@ -205,8 +205,12 @@ func sameUser(a, b map[string]any) bool {
 }
 
 // Encode returns the state as JSON, without fields that are too large.
-func (e *Entity) Encode() []byte {
-	out := append(make([]byte, 0, 256), `{"fields":{`...)
+func (e *Entity) Encode() []byte { return e.Append(nil) }
+
+// Append appends the output of Encode.
+func (e *Entity) Append(out []byte) []byte {
+	begin := len(out)
+	out = append(out, `{"fields":{`...)
 	first := len(out)
 	var buffer [24]string
 	for _, key := range value.AppendSortedKeys(buffer[:0], e.Fields) {
@@ -216,7 +220,7 @@ func (e *Entity) Encode() []byte {
 		}
 		out = append(value.AppendJSONString(out, key), ':')
 		start := len(out)
-		if out = value.AppendJSON(out, e.Fields[key]); len(out)-start > maxFieldBytes || len(out) > maxEntityBytes {
+		if out = value.AppendJSON(out, e.Fields[key]); len(out)-start > maxFieldBytes || len(out)-begin > maxEntityBytes {
 			out = out[:before]
 		}
 	}
@@ -237,6 +241,45 @@ func (e *Entity) Encode() []byte {
 		out = value.AppendJSON(append(out, `,"done":`...), e.Done)
 	}
 	return append(out, '}')
+}
+
+// DoneSince returns the greatest timestamp of an event that has ended waits of a rule with one of these names, or 0.
+func (e *Entity) DoneSince(names []string) (timestamp int64) {
+	if e == nil {
+		return 0
+	}
+	for _, name := range names {
+		timestamp = max(timestamp, e.Done[name])
+	}
+	return timestamp
+}
+
+// maxDone is how many rules an entity has a timestamp of.
+const maxDone = 64
+
+// MarkDone keeps that an event ends waits of a rule, for those whose first event comes late, and reports whether that is
+// new.
+func (e *Entity) MarkDone(rule string, timestamp int64) bool {
+	if e == nil || e.Done[rule] >= timestamp {
+		return false
+	}
+	done := map[string]int64{rule: timestamp}
+	for name, timestamp := range e.Done {
+		if name != rule && len(done) < maxDone {
+			done[name] = timestamp
+		}
+	}
+	e.Done = done
+	return true
+}
+
+// TookMS returns how many milliseconds the entity, a run, took until an event: by its start, or by what the event says.
+func (e *Entity) TookMS(ev *event.Event) int64 {
+	if e.StartedAt > 0 && ev.Timestamp > e.StartedAt {
+		return (ev.Timestamp - e.StartedAt) * 1000
+	}
+	ms, _ := value.Float(ev.Payload["duration"])
+	return int64(max(0, min(ms, 1e12)))
 }
 
 // URL returns the page of the entity in the Qase web app, or "" if there is none.

@@ -22,7 +22,7 @@ func TestEscapeMarkdown(t *testing.T) {
 		"C:\\dir\\\n*x*\\":          "C:\\\\dir&#92;\\\n\\*x\\*&#92;",
 		"tab\tand\u2028line\u0085x": "tab and\\\nline\\\nx",
 	} {
-		if got := escapeMarkdown(in); got != want {
+		if got := EscapeMarkdown(in); got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
 	}

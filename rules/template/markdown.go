@@ -12,16 +12,16 @@ import (
 func MarkdownText(v any) string {
 	switch v := v.(type) {
 	case value.Link:
-		return "[" + escapeMarkdown(v.Text) + "](<" + escapeDestination(v.URL) + ">)"
+		return "[" + EscapeMarkdown(v.Text) + "](<" + escapeDestination(v.URL) + ">)"
 	case value.Mention:
 		if v.Slack == "" {
-			return escapeMarkdown(v.Name)
+			return EscapeMarkdown(v.Name)
 		}
-		return "[" + escapeMarkdown(v.Name) + "](mention:" + url.PathEscape(v.Slack) + ")"
+		return "[" + EscapeMarkdown(v.Name) + "](mention:" + url.PathEscape(v.Slack) + ")"
 	case int:
 		return strconv.Itoa(v)
 	}
-	return escapeMarkdown(value.Readable(v))
+	return EscapeMarkdown(value.Readable(v))
 }
 
 // escapeDestination escapes a URL between < and >.
@@ -30,10 +30,10 @@ func escapeDestination(u string) string {
 	return escapes.Replace(value.OneLine(u))
 }
 
-// escapeMarkdown escapes text for CommonMark with tables and strikethrough. It escapes only characters that could be
+// EscapeMarkdown escapes text for CommonMark with tables and strikethrough. It escapes only characters that could be
 // markup where they are, so that the Markdown itself stays readable. Line ends become hard breaks. Blank lines and
 // indentation are removed, since they could begin a block.
-func escapeMarkdown(s string) string {
+func EscapeMarkdown(s string) string {
 	if plainMarkdown(s) {
 		return s
 	}
