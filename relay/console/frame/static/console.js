@@ -348,11 +348,12 @@
   window.relayConsole = { parse, say };
 
   // The address of the icon is relative, and is read again whenever that of the page changes.
-  for (const link of all("link[href]")) link.href = link.href;
+  for (const link of all("link[rel=icon]")) link.href = link.href;
   if (new URLSearchParams(location.search).has("again")) {
     const clean = new URL(location.href);
     clean.searchParams.delete("again");
     history.replaceState(null, "", clean);
   }
-  ready();
+  // After the first frame, so that nothing here delays it.
+  requestAnimationFrame(() => setTimeout(ready));
 })();
