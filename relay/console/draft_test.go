@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"qaserelay/relay/admin/access"
 	"qaserelay/relay/trial"
 )
 
@@ -74,6 +76,52 @@ func TestTheResultFollowsTheDraft(t *testing.T) {
 	b.check("a draft that was discarded")
 }
 
+// TestABacktestInThePageIsStopped starts one that would not end: its progress is shown, in the page and on a page of its
+// own, and it is stopped, with a script and without.
+func TestABacktestInThePageIsStopped(t *testing.T) {
+	g := start(t, rigOptions{WorkOnHistory: func(ctx context.Context, _ trial.Input, events trial.History, progress func(int)) (trial.Past, error) {
+		for range events { //nolint:revive // it reads them all
+		}
+		progress(500)
+		<-ctx.Done()
+		return trial.Past{}, ctx.Err()
+	}})
+	g.story()
+	b := newTab(t, g.Admin)
+	for _, script := range []bool{true, false} {
+		if !script {
+			b.noScript()
+		}
+		b.do(chromedp.Navigate(b.url + "/try?rule=failed-run"))
+		if script {
+			b.await(`document.querySelector("#gutter span")`)
+		}
+		b.click(`button[data-backtest]`)
+		b.await(`document.querySelector("#backtest h2")?.textContent.startsWith("Running: 500 events") || !` + strconv.FormatBool(script) + ` && document.querySelector("#backtest button")`)
+		if at := eval[string](b, "location.pathname"); at != "/try" && script || !strings.HasPrefix(at, "/backtests/") && !script {
+			t.Errorf("with script %v it is at %s", script, at)
+		}
+		b.click(`#backtest button`)
+		b.await(`document.querySelector("#backtest h2").textContent.startsWith("Stopped")`)
+		b.check("a backtest that was stopped")
+	}
+}
+
+// TestTheResultFollowsTheEventOfAReader changes the event as a person does who may not draft.
+func TestTheResultFollowsTheEventOfAReader(t *testing.T) {
+	g := start(t, rigOptions{Access: access.Options{Tokens: []access.Token{{Name: "ben", Role: access.Read, Secret: "bbbb"}}}})
+	b := newTab(t, g.Admin)
+	b.do(chromedp.Navigate(b.url + "/try?event=case.created"))
+	b.typeIn("input[name=token]", "bbbb")
+	b.click("button.main")
+	b.await(`document.querySelector("#result").innerText.includes("nothing would be sent")`)
+	b.heard() // of the status 401
+	eval[any](b, `((f) => { f.value = ""; return 1 })(document.querySelector("input[name=event]"))`)
+	b.typeIn("input[name=event]", "run.aborted")
+	b.await(`document.querySelector("#result").innerText.includes("1 message would be sent")`)
+	b.check("a reader")
+}
+
 // TestADraftThatNeverEndsIsStopped types templates without an end and of endless size: the page answers, and the relay
 // stays ready.
 func TestADraftThatNeverEndsIsStopped(t *testing.T) {
@@ -81,7 +129,7 @@ func TestADraftThatNeverEndsIsStopped(t *testing.T) {
 	b := newTab(t, g.Admin)
 	b.visit("/try?rule=failed-run&event=run.completed")
 	b.await(`document.querySelector("#gutter span")`)
-	loop := `{{ range $a := until 100000 }}{{ range $b := until 100000 }}{{ range $c := until 100000 }}{{ end }}{{ end }}{{ end }}`
+	loop := `{{ range $a := 1000000000 }}{{ range $b := 1000000000 }}{{ end }}{{ end }}`
 	huge := `{{ $x := "0123456789" }}` + strings.Repeat(`{{ $x = print $x $x $x $x $x $x $x $x $x $x }}`, 12) + `{{ $x }}`
 	for name, template := range map[string]string{"endless": loop, "huge": huge} {
 		began := time.Now()

@@ -63,6 +63,8 @@ type rigOptions struct {
 	Store  string // the URL of the store; empty is a new file
 	Rules  string // in place of rigRules
 	Listen string // the admin address; empty is a free port
+	// WorkOnHistory works on backtests; nil does so in a process of its own.
+	WorkOnHistory func(ctx context.Context, in trial.Input, events trial.History, progress func(int)) (trial.Past, error)
 }
 
 // start runs a relay until the end of the test.
@@ -78,13 +80,16 @@ func start(t testing.TB, o rigOptions) *rig {
 	if errs := problems.Errors(); len(errs) > 0 {
 		t.Fatal(errs)
 	}
+	if o.WorkOnHistory == nil {
+		o.WorkOnHistory = trial.Self().WorkOnHistory
+	}
 	if o.Store == "" {
 		o.Store = "sqlite:" + filepath.Join(t.TempDir(), "relay.db")
 	}
 	started := make(chan struct{})
 	relay, err := app.Open(t.Context(), app.Options{Rules: []string{rules}, Config: cfg, Listen: "127.0.0.1:0",
 		AdminListen: cmp.Or(o.Listen, "127.0.0.1:0"), Access: o.Access, AdminURLs: o.URLs, DryRun: o.DryRun, MaxBody: 1 << 20, Version: "1.2.3",
-		Work: trial.Self().Work, WorkOnHistory: trial.Self().WorkOnHistory, StoreURL: o.Store, Started: func(*app.Relay) { close(started) },
+		Work: trial.Self().Work, WorkOnHistory: o.WorkOnHistory, StoreURL: o.Store, Started: func(*app.Relay) { close(started) },
 		Logger: slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelError}))})
 	if err != nil {
 		t.Fatal(err)

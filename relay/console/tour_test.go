@@ -136,7 +136,7 @@ func TestEverythingWorksUnderAPath(t *testing.T) {
 					}
 				}}).ServeHTTP(w, r)
 			}))
-			defer proxy.Close()
+			t.Cleanup(proxy.Close) // when the tab with its streams is gone
 			o := rigOptions{Access: access.Options{Token: "t0ken"}, URLs: []string{proxy.URL}}
 			if !strips {
 				o.URLs = []string{proxy.URL + "/a/b/"}

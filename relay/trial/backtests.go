@@ -35,6 +35,7 @@ type BacktestOptions struct {
 type run struct {
 	Backtest
 	cancel context.CancelFunc
+	ended  chan struct{} // closed at its end
 	from   time.Time
 	until  time.Time
 }
@@ -120,13 +121,14 @@ func (b *Backtests) Start(ctx context.Context, r BacktestRequest) (Backtest, err
 		return Backtest{}, ErrRunning
 	}
 	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	one := &run{cancel: cancel, from: from, until: until, Backtest: Backtest{ID: b.ids.Next(now).String(), State: Running,
+	one := &run{cancel: cancel, ended: make(chan struct{}), from: from, until: until, Backtest: Backtest{ID: b.ids.Next(now).String(), State: Running,
 		Who: access.From(ctx).Name, StartedAt: now.UTC()}}
 	if b.all = append(b.all, one); len(b.all) > maxKept {
 		b.all = b.all[1:]
 	}
 	b.running.Go(func() {
 		defer cancel()
+		defer close(one.ended)
 		b.work(working, one, r)
 	})
 	return one.Backtest, nil
@@ -204,16 +206,28 @@ func (b *Backtests) Get(id string) (Backtest, error) {
 	return Backtest{}, ErrNoBacktest
 }
 
-// Stop stops a backtest that runs, and returns its state. One that has ended stays as it is.
+// maxStopping is how long Stop waits for the end of a backtest.
+const maxStopping = 2 * time.Second
+
+// Stop stops a backtest that runs, and returns its state, which may still be running if its end takes long. One that has
+// ended stays as it is.
 func (b *Backtests) Stop(id string) (Backtest, error) {
 	b.mu.Lock()
-	for _, one := range b.all {
-		if one.ID == id {
-			one.cancel()
-		}
+	i := slices.IndexFunc(b.all, func(one *run) bool { return one.ID == id })
+	if i < 0 {
+		b.mu.Unlock()
+		return Backtest{}, ErrNoBacktest
 	}
+	one := b.all[i]
 	b.mu.Unlock()
-	return b.Get(id)
+	one.cancel()
+	select {
+	case <-one.ended:
+	case <-time.After(maxStopping):
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return one.Backtest, nil
 }
 
 // Close stops the backtest that runs, and waits for its end. No further one starts.

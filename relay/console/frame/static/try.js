@@ -35,9 +35,10 @@
 
   // number writes the numbers of the lines, with a mark where a problem is.
   function number() {
+    if (!draft()) return;
     const marks = {};
     for (const p of document.querySelectorAll("#result [data-line]")) marks[p.dataset.line] ??= p.dataset.severity;
-    byId("gutter")?.replaceChildren(...draft().value.split("\n").map((_, i) =>
+    byId("gutter").replaceChildren(...draft().value.split("\n").map((_, i) =>
       Object.assign(document.createElement("span"), { textContent: i + 1 + "\n", className: marks[i + 1] ?? "" })));
   }
 
@@ -85,7 +86,7 @@
   }
 
   document.addEventListener("input", (e) => {
-    if (e.target.form !== form() || !draft() || e.target.matches("[data-quiet]")) return;
+    if (!form() || e.target.form !== form() || e.target.matches("[data-quiet]")) return;
     if (e.target === draft()) { keep(); number(); }
     clearTimeout(waits);
     waits = setTimeout(tryIt, 300);
@@ -93,12 +94,13 @@
 
   document.addEventListener("submit", (e) => {
     const button = e.submitter;
+    if (e.target !== form() && !button?.matches("[data-backtest]")) return;
     if (button?.value === "load") sessionStorage.removeItem(key());
     clearTimeout(waits);
     if (!button?.matches("[data-backtest]")) return;
     e.preventDefault();
     e.stopImmediatePropagation();
-    follow(button.formAction, new URLSearchParams(new FormData(e.target)));
+    follow(button.hasAttribute("formaction") ? button.formAction : e.target.action, new URLSearchParams(new FormData(e.target)));
   }, true);
 
   document.addEventListener("click", (e) => {
