@@ -129,7 +129,7 @@ func mayImport() map[string][]string {
 
 		"relay/admin/why": {"relay/admin/desk", "relay/store", "relay/store/search", "rules", "rules/catalog", "rules/value"},
 		"relay/trial": append([]string{"notifiers", "notifiers/builtin", "notifiers/markup", "notifiers/preview", "notifiers/redact", "relay",
-			"relay/admin/access", "relay/config", "relay/store", "rules/ruletest", "rules/rulefile/written", "relay/admin/desk", "relay/backtest"}, reading...),
+			"relay/admin/access", "relay/config", "relay/store", "relay/store/search", "rules/ruletest", "rules/rulefile/written", "relay/admin/desk", "relay/backtest"}, reading...),
 		"relay/metrics":    {"rules/value"},
 		"relay/telemetry":  {"relay/sampledlog"},
 		"relay/sampledlog": {},

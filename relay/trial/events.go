@@ -13,6 +13,7 @@ import (
 
 	"qaserelay/relay/config"
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/search"
 	"qaserelay/rules"
 	"qaserelay/rules/catalog"
 	"qaserelay/rules/event"
@@ -218,10 +219,9 @@ func (t *Trial) stored(ctx context.Context, r *Request, text string) (*event.Eve
 }
 
 const (
-	// maxWalk is how many events are looked at for earlier ones of an entity, and maxEarlier how many of them count.
-	maxWalk    = 2000
+	// maxEarlier is how many earlier events of an entity count, and maxFinding how long they are looked for.
 	maxEarlier = 20
-	walkPage   = 200
+	maxFinding = time.Second
 )
 
 // addEarlier adds the earlier stored events of the entity of an event, the oldest first.
@@ -230,32 +230,38 @@ func (t *Trial) addEarlier(ctx context.Context, s *scene, ev *event.Event, id st
 	if key == "" {
 		return nil
 	}
-	f := store.EventFilter{Source: ev.Source, Project: ev.Project, Before: id, Limit: walkPage}
+	f := store.SearchFilter{Before: id, Limit: maxEarlier, Terms: search.Query{}.OfThing(ev.Type(), ev.EntityID()).
+		Of(search.Source, ev.Source).With(store.Term{Text: search.Facet(search.Project, ev.Project)})}
 	type found struct {
 		ev *event.Event
 		id store.ID
 	}
 	var all []found
-	looked := 0
-	for looked < maxWalk && len(all) < maxEarlier {
-		page, next, err := t.o.Store.Events(ctx, f)
+	for began := time.Now(); len(all) < maxEarlier; {
+		ids, next, err := t.o.Store.FindEvents(ctx, f)
 		if err != nil {
 			return err
 		}
-		for i := range page {
-			looked++
-			earlier, err := received(&page[i])
-			if err == nil && page[i].ReplayOf == 0 && earlier.EntityKey() == key && len(all) < maxEarlier {
-				all = append(all, found{earlier, page[i].ID})
+		for _, id := range ids {
+			stored, err := t.o.Store.Event(ctx, id)
+			if errors.Is(err, store.ErrNotFound) {
+				continue // it was deleted a moment ago
+			}
+			if err != nil {
+				return err
+			}
+			earlier, err := received(&stored)
+			if err == nil && stored.ReplayOf == 0 && earlier.EntityKey() == key && len(all) < maxEarlier {
+				all = append(all, found{earlier, id})
 			}
 		}
 		if f.Before = next; next == 0 {
 			break
 		}
-	}
-	if looked >= maxWalk {
-		s.notes = append(s.notes, "earlier events of the same entity were searched back to "+
-			f.Before.Time().UTC().Format(time.RFC3339))
+		if time.Since(began) > maxFinding {
+			s.notes = append(s.notes, "earlier events of the same entity were searched back to "+next.Time().UTC().Format(time.RFC3339))
+			break
+		}
 	}
 	for _, one := range slices.Backward(all) {
 		s.add(one.ev, one.id, one.ev.ReceivedAt)

@@ -2,6 +2,7 @@ package trial
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,6 +44,8 @@ const Argument = "work-on-a-draft"
 type Process struct {
 	// Command is the program, and the name that it has on its command line. It has to call Main.
 	Path, Name string
+
+	longest time.Duration // of work on a draft; zero means maxTime
 }
 
 // Self returns the process of the running program, named as on its command line.
@@ -64,7 +67,7 @@ func (p Process) Work(ctx context.Context, in Input) (out Output, err error) {
 	if err != nil {
 		return out, fmt.Errorf("encoding a draft: %w", err)
 	}
-	timed, cancel := context.WithTimeout(ctx, maxTime)
+	timed, cancel := context.WithTimeout(ctx, cmp.Or(p.longest, maxTime))
 	defer cancel()
 	result := &limited{left: maxOutput, full: cancel}
 	cmd := p.command(timed, Argument)

@@ -29,10 +29,16 @@ type Options struct {
 	// Config returns the current configuration.
 	Config func() *config.Config
 	// Store has the events. It is only read.
-	Store store.Reader
+	Store Store
 	// Work works on drafts; nil does so within this process, where nothing can stop it.
 	Work func(ctx context.Context, in Input) (Output, error)
 	Now  func() time.Time // nil is time.Now
+}
+
+// Store is what of a store is read.
+type Store interface {
+	store.Reader
+	FindEvents(ctx context.Context, f store.SearchFilter) (ids []store.ID, next store.ID, err error)
 }
 
 // Trial tries events with rules. Its methods may be called from many goroutines.
