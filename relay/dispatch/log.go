@@ -114,9 +114,12 @@ func (l *lane) logState(from, to State) {
 	log, args := l.d.Logger, []any{"notifier", l.name, "since", to.Since, "reason", to.Why, "next", to.NextTry}
 	switch {
 	case to.State == Paused && from.State != Paused && from.State != HalfOpen:
-		log.Error("notifier paused", append(args, "hint",
-			"the receiver is gone: correct its address in the rules file, or if "+
-				"it is right: qase-relay deliveries retry --state pending --notifier "+l.name)...)
+		level, hint := slog.LevelError, "the receiver is gone: correct its address in the rules file, or if "+
+			"it is right: qase-relay deliveries retry --state pending --notifier "+l.name
+		if to.NextTry.Sub(to.Since) >= heldFor { // a person has done it
+			level, hint = slog.LevelWarn, "its messages wait until a person resumes it"
+		}
+		log.Log(context.Background(), level, "notifier paused", append(args, "hint", hint)...)
 	case to.State == Open && from.State == Closed:
 		log.Warn("circuit breaker open", args...)
 	case to.State == Open && from.State == HalfOpen:

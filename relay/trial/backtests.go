@@ -73,7 +73,7 @@ type Backtest struct {
 // Errors of backtests.
 var (
 	ErrRunning    = errors.New("a backtest is running; wait for its end, or stop it")
-	ErrNoBacktest = errors.New("no backtest has this id; the last ones are kept until the relay ends")
+	ErrNoBacktest = errors.New("no backtest has this id; the last 10 are kept by the relay that ran them, until it ends")
 )
 
 const (
@@ -92,7 +92,7 @@ func NewBacktests(o BacktestOptions) *Backtests {
 	return &Backtests{o: o, ids: store.NewIDs(0)}
 }
 
-// Start starts a backtest. The error is an [*InputError] or ErrRunning.
+// Start starts a backtest. The error is an [*InputError], ErrRunning, or a [*desk.StateError] if the relay is stopping.
 func (b *Backtests) Start(ctx context.Context, r BacktestRequest) (Backtest, error) {
 	if err := r.Draft.check(); err != nil {
 		return Backtest{}, err
@@ -117,7 +117,10 @@ func (b *Backtests) Start(ctx context.Context, r BacktestRequest) (Backtest, err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.closed || slices.ContainsFunc(b.all, func(other *run) bool { return other.State == Running }) {
+	if b.closed {
+		return Backtest{}, &desk.StateError{Message: "the relay is stopping; start the backtest when it runs again"}
+	}
+	if slices.ContainsFunc(b.all, func(other *run) bool { return other.State == Running }) {
 		return Backtest{}, ErrRunning
 	}
 	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -146,12 +149,12 @@ func (b *Backtests) work(ctx context.Context, one *run, r BacktestRequest) {
 	now := time.Now().UTC()
 	one.EndedAt, one.Past = &now, past
 	switch {
+	case err == nil: // also if a person stops it a moment too late
+		one.State, one.Progress = Done, 1
 	case ctx.Err() != nil:
 		one.State = Ended
-	case err != nil:
-		one.State, one.Error = Faulty, err.Error()
 	default:
-		one.State, one.Progress = Done, 1
+		one.State, one.Error = Faulty, err.Error()
 	}
 	if past.Report != nil {
 		one.Events = past.Report.Events

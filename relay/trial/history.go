@@ -163,11 +163,21 @@ func mainOfHistory(in io.Reader, out io.Writer) error {
 			}
 		}
 	}
-	past, err := WorkOnHistory(context.Background(), input, events, func(n int) { _ = enc.Encode(said{Events: n}) })
+	past, err := safeHistory(input, events, func(n int) { _ = enc.Encode(said{Events: n}) })
 	if err != nil {
 		return enc.Encode(said{Error: err.Error()})
 	}
 	return enc.Encode(said{Past: &past})
+}
+
+// safeHistory is WorkOnHistory, with a panic as an error.
+func safeHistory(in Input, events History, progress func(int)) (past Past, err error) {
+	defer func() {
+		if recover() != nil {
+			past, err = Past{}, errors.New("the draft makes this program fail; please report it, with the draft")
+		}
+	}()
+	return WorkOnHistory(context.Background(), in, events, progress)
 }
 
 // command returns the process for an argument, without an environment.

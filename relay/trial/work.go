@@ -109,11 +109,8 @@ func hidden(out Output, secrets []string) Output {
 		return out
 	}
 	text, err := json.Marshal(out)
-	if err != nil {
-		return Output{Check: out.Check}
-	}
 	var safe Output
-	if json.Unmarshal([]byte(redact.New(secrets...).Hide(string(text))), &safe) != nil {
+	if err != nil || json.Unmarshal([]byte(redact.New(secrets...).Hide(string(text))), &safe) != nil {
 		return Output{Check: checkOf(Draft{}, nil, diag.Problems{{File: draftName, Severity: diag.Error,
 			Message: "the result cannot be shown without a secret", Hint: "leave the secrets of the current rules out"}})}
 	}
