@@ -36,7 +36,7 @@ func (f *faultCycle) next() treatment {
 func TestWhateverTheReceiversAnswersComeToEveryEventIsDelivered(t *testing.T) {
 	t.Parallel()
 	f := &faultCycle{done: map[string]int{}}
-	w := newCrashWorld(t, crashOptions{notifier: ", timeout: 300ms, concurrency: 8, retry: {initial: 20ms, max: 100ms}",
+	w := newCrashWorld(t, crashOptions{notifier: ", timeout: 2s, concurrency: 8, retry: {initial: 20ms, max: 100ms}",
 		via: func(receiver string) string { return newHTTPProxy(t, receiver, f.next) }})
 	long := soak(t)
 	ctx, stop := context.WithTimeout(t.Context(), 2*patience+long)

@@ -24,7 +24,7 @@ import (
 )
 
 // patience limits the wait for an expected state, on a machine that may be busy.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 func TestMain(m *testing.M) {
 	// Most of these tests wait for processes, so more of them run at a time than there are cores. The command line may
