@@ -95,7 +95,7 @@ func newTab(t *testing.T, url string) *tab {
 	}
 	b := &tab{t: t, url: url}
 	ctx, stop := chromedp.NewContext(browser, chromedp.WithNewBrowserContext(), chromedp.WithListener(b.hear))
-	ctx, cancel := context.WithTimeout(ctx, 10*patience)
+	ctx, cancel := context.WithTimeout(ctx, 30*patience)
 	t.Cleanup(func() { cancel(); stop() })
 	b.ctx = ctx
 	if err := chromedp.Do(ctx); err != nil { // the tab lives as long as this context

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/console/frame"
@@ -16,9 +17,10 @@ type comparison struct {
 	Event, Earlier *desk.Event // Earlier is nil if there is none
 	With           string      // the id that a person has given
 	Fields         []payload.Difference
-	Same           int    // fields that do not differ
-	Left           int    // fields that differ and are not shown
-	Wrong          string // why they cannot be compared
+	Same           int       // fields that do not differ
+	Left           int       // fields that differ and are not shown
+	Back           time.Time // back to which an earlier one was looked for, if not to the oldest
+	Wrong          string    // why they cannot be compared
 	Raws           [2]string
 }
 
@@ -56,7 +58,9 @@ func (c *Console) eventToCompare(ctx context.Context, id store.ID) (*desk.Event,
 // comparedWith returns the id of the event that one is compared with, or zero.
 func (c *Console) comparedWith(ctx context.Context, p *comparison) (store.ID, error) {
 	if p.With == "" {
-		return c.o.Desk.EarlierEvent(ctx, p.Event)
+		id, back, err := c.o.Desk.EarlierEvent(ctx, p.Event)
+		p.Back = back
+		return id, err
 	}
 	id, err := store.ParseID(p.With)
 	if err != nil {

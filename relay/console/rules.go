@@ -22,6 +22,7 @@ import (
 type rulesPage struct {
 	Rules    []ruleRow
 	Problems []desk.Problem // of the last load, if it failed
+	Left     int            // problems that are not shown
 	LoadedAt time.Time      // when the rules were loaded that apply
 }
 
@@ -40,7 +41,8 @@ func (c *Console) rules(r *http.Request) (*frame.View, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &rulesPage{Problems: c.o.Desk.LoadProblems(), LoadedAt: c.o.Desk.Status().LoadedAt}
+	p := &rulesPage{LoadedAt: c.o.Desk.Status().LoadedAt}
+	p.Problems, p.Left = c.o.Desk.LoadProblems()
 	for _, rule := range list {
 		p.Rules = append(p.Rules, ruleRow{Rule: rule, Spark: sparkOf(rule), Idle: c.isIdle(rule)})
 	}

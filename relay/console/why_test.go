@@ -74,6 +74,7 @@ func TestWhyFindsTheStepThatFailed(t *testing.T) {
 	}
 	refuse("wrong", event("run.started", 99, `"title":"x"`))
 	refuse("s3cret-of-source", strings.Replace(event("run.started", 99, `"title":"x"`), `"WEB"`, `"IOS"`, 1))
+	g.await("/api/v1/refusals", `"status":401`)
 	g.await("/api/v1/refusals", `"status":403`)
 	g.await("/api/v1/events/"+ids["dead"], `"state":"dead"`)
 	g.await("/api/v1/events/"+ids["sent"], `"state":"delivered"`)

@@ -86,21 +86,30 @@ func (d *Desk) EntityEvents(ctx context.Context, r EntityRef, before store.ID, l
 	return page, nil
 }
 
-// EarlierEvent returns the id of the event before one about the same entity, or zero if there is none.
-func (d *Desk) EarlierEvent(ctx context.Context, e *Event) (store.ID, error) {
+// maxEarlier is how long the event before one is looked for where no index helps.
+const maxEarlier = time.Second
+
+// EarlierEvent returns the id of the event before one about the same entity, or zero if there is none. back is the time
+// back to which events were looked at, if not all were.
+func (d *Desk) EarlierEvent(ctx context.Context, e *Event) (found store.ID, back time.Time, err error) {
 	r, ok := ParseEntity(e.Entity)
-	id, err := store.ParseID(e.ID)
-	if !ok || err != nil {
-		return 0, nil
+	before, wrong := store.ParseID(e.ID)
+	if !ok || wrong != nil {
+		return 0, back, nil
 	}
-	for before := id; ; {
+	for began := time.Now(); ; {
 		ids, next, err := d.idsOf(ctx, r, before, 1)
-		if err != nil || len(ids) > 0 {
-			return append(ids, 0)[0], failed("looking for the event before", err)
+		switch {
+		case err != nil:
+			return 0, back, failed("looking for the event before", err)
+		case len(ids) > 0:
+			return ids[0], back, nil
+		case next == 0:
+			return 0, back, nil
+		case time.Since(began) > maxEarlier:
+			return 0, next.Time(), nil
 		}
-		if before = next; next == 0 {
-			return 0, nil
-		}
+		before = next
 	}
 }
 

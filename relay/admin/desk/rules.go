@@ -56,15 +56,23 @@ type Problem struct {
 	Line []string // the line of the file up to the fault, and from it on, with secrets masked; nil if it cannot be shown
 }
 
-// LoadProblems lists the errors of the last load, if it failed.
-func (d *Desk) LoadProblems() (all []Problem) {
+// maxProblems is how many errors of a load are listed.
+const maxProblems = 50
+
+// LoadProblems lists the first errors of the last load, if it failed, and says how many more there are.
+func (d *Desk) LoadProblems() (all []Problem, left int) {
 	if d.o.Problems == nil {
-		return nil
+		return nil, 0
 	}
-	for _, p := range d.o.Problems() {
-		all = append(all, Problem{p, rulebook.MaskedLine(p)})
+	var lines rulebook.Masker
+	for i, p := range d.o.Problems() {
+		if i >= maxProblems {
+			left++
+			continue
+		}
+		all = append(all, Problem{p, lines.Line(p)})
 	}
-	return all
+	return all, left
 }
 
 const day = 24 * time.Hour

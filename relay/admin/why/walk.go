@@ -82,7 +82,7 @@ func (w *walk) first(ctx context.Context) error {
 		return nil
 	}
 	s := w.add("duplicate", Passed, "it is the first with its body; a call with the same body within 24 hours is answered with its id")
-	id, err := w.asker.desk.EarlierEvent(ctx, e)
+	id, _, err := w.asker.desk.EarlierEvent(ctx, e)
 	if err != nil || id == 0 {
 		return err
 	}

@@ -11,22 +11,38 @@ import (
 	"qaserelay/rules/yamldoc"
 )
 
-// MaskedLine returns the line of a problem as its file has it now: the part before the fault, and the word at the fault.
-// Secrets are masked by their keys, and a key that is misspelt hides nothing, so it returns nil for a line outside of the
-// parts of a file that say what to send, for a file that is not readable, and for one that has changed.
-func MaskedLine(p diag.Problem) []string {
-	data, err := os.ReadFile(p.File)
-	lines := strings.Split(string(data), "\n")
-	if err != nil || p.Source == "" || p.Line < 1 || p.Line > len(lines) || strings.TrimRight(lines[p.Line-1], "\r") != p.Source ||
-		!slices.Contains([]string{"rules", "tests", "templates", "windows", "include"}, sectionOf(lines[:p.Line])) {
+// Masker shows lines of rules files as they are now, with their secrets masked. It reads each file once.
+type Masker struct{ files map[string]*maskedFile }
+
+// maskedFile is a file as it is, and masked; both are empty if it cannot be read.
+type maskedFile struct{ lines, masked []string }
+
+func (m *Masker) read(name string) *maskedFile {
+	if f := m.files[name]; f != nil {
+		return f
+	}
+	f := &maskedFile{}
+	if data, err := os.ReadFile(name); err == nil {
+		text, _ := written.Read([]yamldoc.File{{Name: name, Data: data}}).Text(name)
+		f.lines, f.masked = strings.Split(string(data), "\n"), strings.Split(text, "\n")
+	}
+	if m.files == nil {
+		m.files = map[string]*maskedFile{}
+	}
+	m.files[name] = f
+	return f
+}
+
+// Line returns the line of a problem: the part before the fault, and the word at the fault. Secrets are masked by their
+// keys, and a key that is misspelt hides nothing, so it returns nil for a line outside of the parts of a file that say
+// what to send, for a file that is not readable, and for one that has changed.
+func (m *Masker) Line(p diag.Problem) []string {
+	f := m.read(p.File)
+	if p.Source == "" || p.Line < 1 || p.Line > min(len(f.lines), len(f.masked)) || strings.TrimRight(f.lines[p.Line-1], "\r") != p.Source ||
+		!slices.Contains([]string{"rules", "tests", "templates", "windows", "include"}, sectionOf(f.lines[:p.Line])) {
 		return nil
 	}
-	text, _ := written.Read([]yamldoc.File{{Name: p.File, Data: data}}).Text(p.File)
-	masked := strings.Split(text, "\n")
-	if len(masked) < p.Line {
-		return nil
-	}
-	line, source, at := []rune(masked[p.Line-1]), []rune(p.Source), max(p.Col-1, 0)
+	line, source, at := []rune(f.masked[p.Line-1]), []rune(p.Source), max(p.Col-1, 0)
 	if at > len(line) || at > len(source) || string(source[:at]) != string(line[:at]) {
 		return nil // a secret stands before the fault
 	}

@@ -24,6 +24,7 @@ rules:
 		t.Fatal(err)
 	}
 	lines := strings.Split(text, "\n")
+	var masker Masker
 	for _, tt := range []struct {
 		line   int
 		fault  string
@@ -38,7 +39,7 @@ rules:
 		{7, "[{", "    notify: ", "[{notifier"},
 	} {
 		source := lines[tt.line-1]
-		got := MaskedLine(diag.Problem{File: file, Line: tt.line, Col: strings.Index(source, tt.fault) + 1, Source: source})
+		got := masker.Line(diag.Problem{File: file, Line: tt.line, Col: strings.Index(source, tt.fault) + 1, Source: source})
 		if tt.at == "" && got != nil || tt.at != "" && (len(got) != 2 || got[0] != tt.before || got[1] != tt.at) {
 			t.Errorf("%d, %s: got %q", tt.line, tt.fault, got)
 		}
@@ -48,7 +49,7 @@ rules:
 	}
 	for name, p := range map[string]diag.Problem{"another text": {File: file, Line: 6, Col: 1, Source: "when: x"}, "no file": {File: file + "x", Line: 6,
 		Col: 1, Source: lines[5]}, "no line": {File: file}, "a line that is not there": {File: file, Line: 99, Source: "x"}} {
-		if got := MaskedLine(p); got != nil {
+		if got := masker.Line(p); got != nil {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
