@@ -234,7 +234,7 @@ type indexRound struct {
 // indexStep indexes the next events: those that were noted, new ones, and then stored ones.
 func (s *Store) indexStep(ctx context.Context, upTo store.ID, place ledger.Place) error {
 	r := &indexRound{again: map[store.ID]int64{}}
-	if err := s.addNoted(ctx, r); err != nil {
+	if err := s.addNoted(ctx, r, upTo, place.From); err != nil {
 		return err
 	}
 	if err := s.addFresh(ctx, r, upTo); err != nil {
@@ -252,10 +252,11 @@ func (s *Store) indexStep(ctx context.Context, upTo store.ID, place ledger.Place
 	return s.step(ctx, func(t *tx) error { return t.writeIndex(r) })
 }
 
-// addNoted adds events that are to be indexed although the index is further.
-func (s *Store) addNoted(ctx context.Context, r *indexRound) error {
+// addNoted adds events between the marks that are to be indexed all the same.
+func (s *Store) addNoted(ctx context.Context, r *indexRound, upTo, from store.ID) error {
+	const q = "SELECT id, n FROM unindexed WHERE id <= ? AND id >= ? ORDER BY id LIMIT ?"
 	var ids []store.ID
-	err := s.list(ctx, "SELECT id, n FROM unindexed ORDER BY id LIMIT ?", []any{stepEvents}, func(row conn.Row) {
+	err := s.list(ctx, q, []any{upTo, from, stepEvents}, func(row conn.Row) {
 		ids = append(ids, row.ID(0))
 		r.again[row.ID(0)] = row.Int(1)
 	})
@@ -306,17 +307,43 @@ func (s *Store) idsOf(ctx context.Context, query string, args ...any) (ids []sto
 	return ids, err
 }
 
-// writeIndex writes one step. Events that were deleted since are left out.
+// writeIndex writes one step. Events that were deleted since are left out. Only events that were noted can be in the index
+// already. No statement here needs a savepoint, at which FTS5 would write each event by itself.
 func (t *tx) writeIndex(r *indexRound) error {
-	const put = "REPLACE INTO search (rowid, words) SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM events WHERE id = ?1)"
 	if !t.index.on {
 		return nil
 	}
+	exist := map[store.ID]bool{}
+	ids := func(yield func(store.ID) bool) {
+		for _, row := range r.rows {
+			if !yield(row.ID) {
+				return
+			}
+		}
+	}
+	err := t.Each("SELECT id FROM events WHERE id IN (SELECT value FROM json_each(?))", []any{conn.IDList(ids)},
+		func(row conn.Row) { exist[row.ID(0)] = true })
+	if err != nil {
+		return engine.Wrap(err, "looking for events to be indexed")
+	}
+	for id := range r.again {
+		if _, err := t.Exec("DELETE FROM search WHERE rowid = ?", id); err != nil {
+			return engine.Wrap(err, "indexing an event again")
+		}
+	}
 	for _, row := range r.rows {
-		if _, err := t.Exec(put, row.ID, row.Words); err != nil {
+		if !exist[row.ID] {
+			continue
+		}
+		if _, err := t.Exec("INSERT INTO search (rowid, words) VALUES (?, ?)", row.ID, row.Words); err != nil {
 			return engine.Wrap(err, "indexing an event")
 		}
 	}
+	return t.markIndexed(r)
+}
+
+// markIndexed moves the marks.
+func (t *tx) markIndexed(r *indexRound) error {
 	for id, n := range r.again {
 		if _, err := t.Exec("DELETE FROM unindexed WHERE id = ? AND n = ?", id, n); err != nil {
 			return err
