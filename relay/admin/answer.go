@@ -28,8 +28,6 @@ func (s *server) answer(w http.ResponseWriter, v any, err error) {
 	case errors.Is(err, desk.ErrNoSilence), errors.Is(err, desk.ErrNotWaiting), errors.Is(err, desk.ErrNoRule),
 		errors.Is(err, desk.ErrNoJob):
 		writeError(w, http.StatusNotFound, err.Error())
-	case errors.Is(err, store.ErrTooManyWords):
-		writeError(w, http.StatusBadRequest, "q: "+store.ErrTooManyWords.Error())
 	case errors.Is(err, store.ErrNotFound):
 		writeError(w, http.StatusNotFound, "no event or delivery has this id")
 	case errors.Is(err, dispatch.ErrNoNotifier):

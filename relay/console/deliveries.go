@@ -48,7 +48,7 @@ func (c *Console) deliveries(r *http.Request) (*frame.View, error) {
 	q, f := parseDeliveries(r.URL.Query())
 	f.Limit = pageSize
 	page, err := c.o.Desk.Deliveries(r.Context(), f)
-	if err != nil {
+	if err != nil && !q.refused(err) {
 		return nil, err
 	}
 	list := &deliveryList{listQuery: q, Choices: c.eventChoices(), Rows: page.Deliveries, IndexedTo: page.IndexedTo}

@@ -58,7 +58,7 @@ type eventChoices struct {
 func (c *Console) events(r *http.Request) (*frame.View, error) {
 	q, f := parseEvents(r.URL.Query())
 	page, err := c.o.Desk.Events(r.Context(), f, pageSize)
-	if err != nil {
+	if err != nil && !q.refused(err) {
 		return nil, err
 	}
 	list := &eventList{listQuery: q, Choices: c.eventChoices(), IndexedTo: page.IndexedTo}

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"html/template"
 	"net/url"
 	"slices"
@@ -105,6 +106,16 @@ func (q *listQuery) cursor(name string, v url.Values) store.ID {
 		q.Notes = append(q.Notes, "Not filtered by "+name+": "+err.Error()+".")
 	}
 	return id
+}
+
+// refused notes what the desk does not look for, and reports whether that is why it failed.
+func (q *listQuery) refused(err error) bool {
+	var input *desk.InputError
+	if !errors.As(err, &input) {
+		return false
+	}
+	q.note(input)
+	return true
 }
 
 // words reads the words and the entity that events have to have.

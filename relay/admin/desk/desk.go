@@ -117,8 +117,11 @@ func (e *OpError) Unwrap() error { return e.Err }
 
 // failed returns an OpError, or nil for a nil error.
 func failed(op string, err error) error {
-	if err == nil {
+	switch {
+	case err == nil:
 		return nil
+	case errors.Is(err, store.ErrTooManyWords):
+		return &InputError{"q: " + store.ErrTooManyWords.Error()}
 	}
 	return &OpError{op, err}
 }

@@ -40,7 +40,7 @@ func (d *Desk) indexedTo(ctx context.Context, terms []store.Term) (*time.Time, e
 	return &state.UpTo, nil
 }
 
-// terms returns all that the events of a filter have to have, the source aside if there is an index.
+// terms returns all that the events of a filter have to have.
 func (f *EventFilter) terms() []store.Term {
 	q := search.Query(f.Terms).Of(search.Source, f.Source).Of(search.Outcome, outlineOutcome(f.Outcome)).
 		Of(search.Project, f.Project).Of(search.Name, f.EventName)

@@ -73,7 +73,11 @@ func (a *Asker) byWords(ctx context.Context, q *question, until time.Time) (foun
 	if err != nil {
 		return nil, back, &QuestionError{err.Error()}
 	}
-	if found, back, err = a.byTerms(ctx, terms.Of(search.Project, q.project), until); err != nil || len(found) > 0 {
+	found, back, err = a.byTerms(ctx, terms.Of(search.Project, q.project), until)
+	switch {
+	case errors.Is(err, store.ErrTooManyWords):
+		return nil, back, &QuestionError{store.ErrTooManyWords.Error()}
+	case err != nil || len(found) > 0:
 		return found, back, err
 	}
 	var begins search.Query
@@ -81,7 +85,11 @@ func (a *Asker) byWords(ctx context.Context, q *question, until time.Time) (foun
 		t.Prefix = t.Prefix || utf8.RuneCountInString(t.Text) >= search.MinPrefix
 		begins = begins.With(t)
 	}
-	return a.byTerms(ctx, begins.Of(search.Project, q.project), until)
+	more, reached, err := a.byTerms(ctx, begins.Of(search.Project, q.project), until)
+	if errors.Is(err, store.ErrTooManyWords) {
+		return nil, back, nil
+	}
+	return more, reached, err
 }
 
 // byTerms finds the events that have all terms, the newest ones. back is the time of the oldest one that was looked at,

@@ -51,10 +51,10 @@ func Parse(text string) (Query, error) {
 	return q, nil
 }
 
-// endsInWord reports whether the last character is part of a word.
+// endsInWord reports whether the last character is part of a word that may go on.
 func endsInWord(text string) bool {
 	r, _ := utf8.DecodeLastRuneInString(text)
-	return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsNumber(r)
+	return (unicode.IsLetter(r) || unicode.IsNumber(r)) && !standsAlone(r)
 }
 
 // With returns a query with one more term, unless it has it.

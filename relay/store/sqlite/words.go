@@ -21,8 +21,12 @@ const (
 	indexedFrom = "indexed_from"
 )
 
-// stepEvents is how many events one step indexes.
-const stepEvents = 64
+const (
+	// stepEvents is how many events one step indexes, and stepMore how many if the index is further behind than lateBy, or
+	// nothing but stored events is left: 40 µs of the writer for each.
+	stepEvents, stepMore = 64, 256
+	lateBy               = 500 * time.Millisecond
+)
 
 // indexing is what the writer knows of the index. Ids are made before they are stored, so a smaller one may be stored
 // later, when the index is further already: such events are noted in the table unindexed.
@@ -273,9 +277,12 @@ func (s *Store) addNoted(ctx context.Context, r *indexRound, upTo, from store.ID
 
 // addFresh adds the first new events.
 func (s *Store) addFresh(ctx context.Context, r *indexRound, upTo store.ID) error {
-	ids, err := s.idsOf(ctx, "SELECT id FROM events"+byOutline+" WHERE id > ? ORDER BY id LIMIT ?", upTo)
+	ids, err := s.idsOf(ctx, "SELECT id FROM events"+byOutline+" WHERE id > ? ORDER BY id LIMIT ?", upTo, stepMore)
 	if err != nil || len(ids) == 0 {
 		return err
+	}
+	if s.now().Sub(ids[0].Time()) < lateBy {
+		ids = ids[:min(len(ids), stepEvents)]
 	}
 	rows, of, err := s.IndexRows(ctx, ids)
 	r.rows, r.upTo = append(r.rows, rows...), ids[of-1]
@@ -289,7 +296,8 @@ func (s *Store) addOlder(ctx context.Context, r *indexRound, from store.ID) erro
 		return err
 	}
 	filled, filling := ledger.ReadFillState(value)
-	ids, err := s.idsOf(ctx, "SELECT id FROM events"+byOutline+" WHERE id < ? AND id >= ? ORDER BY id DESC LIMIT ?", from, filled.Before)
+	ids, err := s.idsOf(ctx, "SELECT id FROM events"+byOutline+" WHERE id < ? AND id >= ? ORDER BY id DESC LIMIT ?", from,
+		filled.Before, stepMore-len(r.rows))
 	switch {
 	case err != nil:
 		return err
@@ -303,7 +311,7 @@ func (s *Store) addOlder(ctx context.Context, r *indexRound, from store.ID) erro
 }
 
 func (s *Store) idsOf(ctx context.Context, query string, args ...any) (ids []store.ID, err error) {
-	err = s.list(ctx, query, append(args, stepEvents), func(row conn.Row) { ids = append(ids, row.ID(0)) })
+	err = s.list(ctx, query, args, func(row conn.Row) { ids = append(ids, row.ID(0)) })
 	return ids, err
 }
 

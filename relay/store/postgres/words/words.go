@@ -53,7 +53,7 @@ const PurgeRange = `DELETE FROM search s WHERE id > $1 AND id <= $2
 	AND NOT EXISTS (SELECT 1 FROM events e WHERE e.id = s.id)`
 
 // stepEvents is how many events one step indexes.
-const stepEvents = 64
+const stepEvents = 256
 
 // Index is the index of a store.
 type Index struct {
