@@ -76,13 +76,14 @@ func (db *DB) DeliveriesOf(ctx context.Context, events []store.ID, f store.Deliv
 	const columns = `SELECT d.id, d.event_id, e.name, e.project, d.rule, d.notifier, d.order_key, d.title, d.state,
 		CAST(d.attempts AS bigint), d.lease, d.next_at, d.created_at, d.first_at, d.updated_at, d.status, d.error, d.message,
 		d.fallback_for FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id `
+	show := func(d store.Delivery) store.Delivery { return d }
+	if db.Show != nil {
+		show = db.Show()
+	}
 	err = db.Query(ctx, columns+db.AnyOf+sp.Order("d.id"), []any{db.IDs(ids)}, func(r Row) error {
-		list = append(list, scanDelivery(r))
+		list = append(list, show(scanDelivery(r)))
 		return nil
 	})
-	if db.Sending != nil {
-		showSending(list, db.Sending())
-	}
 	return list, engine.Wrap(err, "reading the deliveries of events")
 }
 
@@ -91,13 +92,4 @@ func scanDelivery(r Row) store.Delivery {
 		Notifier: r.Text(5), OrderKey: r.Text(6), Title: r.Text(7), State: store.State(r.Text(8)), Attempts: int(r.Int(9)),
 		Lease: r.Int(10), NextAt: r.Time(11), CreatedAt: r.Time(12), FirstAt: r.Time(13), UpdatedAt: r.Time(14),
 		Status: r.Text(15), Error: r.Text(16), Message: r.Bytes(17), FallbackFor: r.ID(18)}
-}
-
-// showSending shows deliveries as being sent that are pending in the table.
-func showSending(list []store.Delivery, sending func(store.ID) bool) {
-	for i := range list {
-		if d := &list[i]; d.State == store.Pending && sending(d.ID) {
-			d.State, d.NextAt = store.Sending, store.Delivery{}.NextAt
-		}
-	}
 }

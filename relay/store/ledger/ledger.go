@@ -19,6 +19,8 @@ type DB struct {
 	Dialect
 	// Sending returns the deliveries that are being sent and pending in the table, or nil if none is.
 	Sending func() func(id store.ID) bool
+	// Show returns what shows a delivery as it is if it is being sent, or nil if the table says so.
+	Show func() func(store.Delivery) store.Delivery
 	// Waiting are the counts that wait in memory; nil is none.
 	Waiting *Gather
 	// Index is the index of words.

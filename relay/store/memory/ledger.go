@@ -152,13 +152,23 @@ func (m *Store) Having(_ context.Context, events []store.ID, terms []store.Term)
 	return has, m.fails
 }
 
-// IndexEvents implements store.Search. There is no index.
-func (m *Store) IndexEvents(context.Context, bool) (store.IndexState, error) {
-	return store.IndexState{}, nil
+// IndexEvents implements store.Search. There is no index; it notes whether there should be one.
+func (m *Store) IndexEvents(ctx context.Context, on bool) (store.IndexState, error) {
+	m.mu.Lock()
+	m.indexes = on
+	m.mu.Unlock()
+	return m.IndexState(ctx)
 }
 
-// IndexState implements store.Search.
-func (m *Store) IndexState(context.Context) (store.IndexState, error) { return store.IndexState{}, nil }
+// IndexState implements store.Search. UpTo is the time of the first event.
+func (m *Store) IndexState(context.Context) (s store.IndexState, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s.On = m.indexes; s.On && len(m.Stored) > 0 {
+		s.UpTo = m.Stored[0].ReceivedAt
+	}
+	return s, m.fails
+}
 
 // EventsWith implements store.Search.
 func (m *Store) EventsWith(ctx context.Context, events []store.ID, f store.DeliveryFilter) (map[store.ID]bool, error) {

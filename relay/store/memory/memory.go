@@ -44,6 +44,7 @@ type Store struct {
 	outlines map[store.ID]store.Outline
 	audit    []store.AuditEntry
 	tallies  []store.Tally
+	indexes  bool // there should be an index of words
 }
 
 // New returns an empty store.

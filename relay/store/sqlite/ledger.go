@@ -33,6 +33,7 @@ func (s *Store) ledger() *ledger.DB {
 			IDs:     func(ids []store.ID) any { return conn.IDList(slices.Values(ids)) },
 			ByEvent: " INDEXED BY deliveries_event", Pending: "unfinished = 1 AND next_at IS NOT NULL",
 		},
+		Show:  func() func(store.Delivery) store.Delivery { return s.leases.snapshot().show },
 		Index: ledger.Index{Match: s.match, Place: s.indexPlace, Fresh: s.unindexed},
 		Sending: func() func(store.ID) bool {
 			sending := s.leases.snapshot()

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -159,6 +160,45 @@ func searchCases() map[string]func(*Fixture) {
 			ids, _, err = f.FindEvents(f.Context(), store.SearchFilter{Terms: []store.Term{{Text: "thi", Prefix: true}}, Limit: 1000, OldestFirst: true})
 			f.NoError(err)
 			f.Equal("one word", ids, all)
+		},
+		"the deliveries of events are selected as lists select them": func(f *Fixture) {
+			var events []store.ID
+			for _, key := range []string{"a", "a", "", ""} {
+				ev, d := f.MakeEvent(), f.MakeDelivery("n", key)
+				f.AcceptOne(ev, store.Plan{Deliveries: []store.NewDelivery{d}})
+				events = append(events, ev.ID)
+			}
+			f.FinishAs(store.Dead, time.Time{}, f.claimAll()[2].ID)
+			f.AcceptDeliveries(f.MakeDelivery("other", ""))
+			events = append(events, f.EventIDs(store.EventFilter{Limit: 1})...)
+			cut := f.DeliveryIDs(store.DeliveryFilter{Limit: 3})[2]
+			for _, filter := range []store.DeliveryFilter{{}, {State: store.Pending}, {State: store.Sending}, {State: store.Dead}, {State: store.Delivered},
+				{Notifier: "n"}, {Notifier: "\x00"}, {Rule: "r"}, {Rule: "none"}, {Limit: 2}, {OldestFirst: true, Limit: 3}, {Before: cut}, {After: cut}} {
+				for _, some := range [][]store.ID{events, events[1:3], nil} {
+					var want []store.ID
+					with := map[store.ID]bool{}
+					all := filter
+					all.Limit = 1000
+					listed, _, err := f.Deliveries(f.Context(), all)
+					f.NoError(err)
+					for _, d := range listed {
+						if slices.Contains(some, d.EventID) {
+							want, with[d.EventID] = append(want, d.ID), true
+						}
+					}
+					limited := filter
+					limited.Limit = cmp.Or(filter.Limit, 1000)
+					got, err := f.DeliveriesOf(f.Context(), some, limited)
+					f.NoError(err)
+					f.Equal(fmt.Sprintf("%+v", filter), IDsOf(got), want[:min(len(want), limited.Limit)])
+					for i := range got {
+						f.Equal("delivery", got[i], listed[slices.IndexFunc(listed, func(d store.Delivery) bool { return d.ID == got[i].ID })])
+					}
+					has, err := f.EventsWith(f.Context(), some, filter)
+					f.NoError(err)
+					f.Equal(fmt.Sprintf("events with %+v", filter), has, with)
+				}
+			}
 		},
 		"which of some events have words": func(f *Fixture) {
 			want := f.many(150)

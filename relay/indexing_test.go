@@ -1,0 +1,43 @@
+package relay
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"qaserelay/relay/dispatch/dispatchtest"
+)
+
+func TestAReloadSwitchesTheIndexOfWordsOffAndOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got dispatchtest.Arrivals
+		r := newRig(t, dispatchtest.Senders{"ops": got.Always(nil)})
+		for _, off := range []bool{false, true, false} {
+			cfg := dispatchtest.Config(dispatchtest.Senders{"ops": got.Always(nil)})
+			cfg.Settings.NoSearch = off
+			r.Reload(cfg)
+			time.Sleep(2 * indexRest)
+			if state, err := r.memory.IndexState(t.Context()); err != nil || state.On == off {
+				t.Errorf("off is %v, and the index %+v, %v", off, state, err)
+			}
+		}
+	})
+}
+
+func TestTheLagOfTheIndexIsAMetric(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got dispatchtest.Arrivals
+		r := newRig(t, dispatchtest.Senders{"ops": got.Always(nil)})
+		time.Sleep(2 * indexRest)
+		if text := r.series(); !strings.Contains(text, "qase_relay_search_lag_seconds 0\n") {
+			t.Errorf("no lag of 0 in\n%s", text)
+		}
+		r.accept(t, "", "late")
+		time.Sleep(time.Minute)
+		if text := r.series(); strings.Contains(text, "qase_relay_search_lag_seconds 0\n") ||
+			!strings.Contains(text, "qase_relay_search_lag_seconds ") {
+			t.Errorf("no lag of a minute in\n%s", text)
+		}
+	})
+}
