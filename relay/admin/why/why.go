@@ -7,12 +7,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/search"
 	"qaserelay/rules"
+	"qaserelay/rules/catalog"
 )
 
 // Answer says what became of what was asked about.
@@ -89,7 +90,6 @@ type Store interface {
 	store.Reader
 	store.Outlines
 	store.Search
-	Tallies(ctx context.Context, f store.TallyFilter) ([]store.Tally, error)
 }
 
 // New returns an asker over the desk of a relay and its store.
@@ -237,22 +237,28 @@ func refusalHint(status int) string {
 	return ""
 }
 
+// seen reports whether an event with all terms has come since.
+func (a *Asker) seen(ctx context.Context, terms []store.Term, since store.ID) (bool, error) {
+	ids, _, err := a.store.FindEvents(ctx, store.SearchFilter{Terms: terms, After: since, Limit: 1})
+	return len(ids) > 0, err
+}
+
 // unseenKind says so if events of other kinds have come from the project in the last 30 days, but none of this one.
 func (a *Asker) unseenKind(ctx context.Context, q *question) (texts []string, err error) {
 	if q.kind == "" || q.project == "" {
 		return nil, nil
 	}
-	all, err := a.store.Tallies(ctx, store.TallyFilter{Kind: store.TallyName, From: time.Now().Add(-30 * day)})
-	others := false
-	for _, t := range all {
-		if _, project := store.CutFeedName(t.A); project != q.project {
+	ofProject := search.Query{}.Of(search.Project, q.project)
+	since := store.FirstID(time.Now().Add(-30 * day))
+	for _, e := range catalog.All() {
+		if e.Entity != q.kind {
 			continue
 		}
-		if strings.HasPrefix(t.B, q.kind+".") {
+		if seen, err := a.seen(ctx, ofProject.Of(search.Name, e.Name), since); err != nil || seen {
 			return nil, err
 		}
-		others = true
 	}
+	others, err := a.seen(ctx, ofProject, since)
 	if others {
 		texts = append(texts, fmt.Sprintf("no %s.… event of the project %s has come in 30 days, but others: choose them in the settings of the webhook in Qase",
 			q.kind, q.project))
