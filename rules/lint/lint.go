@@ -37,6 +37,9 @@ func Check(file *rulefile.File) diag.Problems {
 		reported: map[string]bool{}, remarks: map[string][]rules.Remark{},
 		impossible: map[*rules.Rule]bool{}, left: maxTrials}
 	for _, r := range file.Source.Rules {
+		c.ruleNames = append(c.ruleNames, r.Name)
+	}
+	for _, r := range file.Source.Rules {
 		if r.Parsed == nil {
 			c.matching[r.Rule] = catalog.Schemas().ForRules
 			continue
@@ -77,6 +80,7 @@ func worldOf(file *rulefile.File) *judge.World {
 // checker collects the warnings about one file.
 type checker struct {
 	file       *rulefile.File
+	ruleNames  []string
 	world      *judge.World
 	matching   map[*rules.Rule][]*catalog.Schema // the events that a rule can match
 	tried      map[family]map[string][]trial     // by event name

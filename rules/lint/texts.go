@@ -28,7 +28,7 @@ func (c *checker) lintCalls(t rulefile.TextSource, events []*catalog.Schema) []d
 	w := calls.World{
 		Type:   func(path []string) string { return typeOf(path, events) },
 		Judge:  func(source string) []diag.Finding { return c.world.Comparison(source, events) },
-		Values: map[string][]string{"level": level.Values, "rule": c.ruleNames()},
+		Values: map[string][]string{"level": level.Values, "rule": c.ruleNames},
 		Field:  func(path []string) (message, hint string) { return checkField(template.FieldUse{Path: path}, events) },
 		Person: c.explainPerson,
 	}
@@ -46,14 +46,6 @@ func (c *checker) explainPerson(name string) (message, hint string) {
 		}
 	}
 	return "", ""
-}
-
-// ruleNames returns the names of all rules.
-func (c *checker) ruleNames() (names []string) {
-	for _, r := range c.file.Source.Rules {
-		names = append(names, r.Name)
-	}
-	return names
 }
 
 // typeOf returns the type of a variable, or of a field in all events that have it, or "".

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"reflect"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -64,6 +65,7 @@ type Document struct {
 	secret string                // the key of the secret that is decoded, or ""
 	silent map[*yaml.Node]bool   // nodes whose text YAML has swallowed: their other problems follow from it
 	meant  map[*yaml.Node]string // unknown keys, each with the known key that it resembles
+	fields map[reflect.Type]Fields
 }
 
 // Open parses a file. The document has no Root if the file is not a YAML mapping, which is reported.

@@ -38,7 +38,7 @@ func (d *Document) Fill(entries []Entry, into any, what string) (rest []Entry) {
 }
 
 func (d *Document) fill(entries []Entry, v reflect.Value, what string) (rest []Entry) {
-	fields := FieldsOf(v.Type())
+	fields := d.fieldsOf(v.Type())
 	seen := map[string]bool{}
 	for _, e := range entries {
 		f, known := fields[e.Key.Value]
@@ -288,6 +288,19 @@ type Fields map[string]Field
 
 // Keys returns the keys in order.
 func (f Fields) Keys() []string { return slices.Sorted(maps.Keys(f)) }
+
+// fieldsOf returns FieldsOf, which it makes once for a type.
+func (d *Document) fieldsOf(t reflect.Type) Fields {
+	fields, made := d.fields[t]
+	if !made {
+		if d.fields == nil {
+			d.fields = map[reflect.Type]Fields{}
+		}
+		fields = FieldsOf(t)
+		d.fields[t] = fields
+	}
+	return fields
+}
 
 // FieldsOf returns the fields of a struct type by its yaml tags, those of embedded structs too. A secret has a second
 // key that ends in _file. A field with the tag secret:"file" has only such a key.
