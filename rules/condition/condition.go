@@ -89,8 +89,8 @@ func compileAs(source string, patch ast.Visitor, more ...expr.Option) (*vm.Progr
 // At returns the position of the root of the expression in the source, which is that of its last operator.
 func (c *Condition) At() diag.Position { return diag.Locate(c.Source, c.tree.Location().From) }
 
-// variableTypes returns the types of the variables and functions that a condition can name.
-func variableTypes() types.Map {
+// variableTypes returns the types of the variables and functions that a condition can name. They must not be changed.
+var variableTypes = sync.OnceValue(func() types.Map {
 	all := types.Map{"now": types.TypeOf(func() time.Time { return time.Time{} }), envVariable: types.Any}
 	for name, example := range catalog.Variables() {
 		all[name] = types.TypeOf(example)
@@ -99,7 +99,7 @@ func variableTypes() types.Map {
 		}
 	}
 	return all
-}
+})
 
 // Match reports whether the condition is true for the event of env.
 func (c *Condition) Match(env *Env) (bool, error) {

@@ -5,10 +5,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/vm/runtime"
 
+	"qaserelay/rules/catalog"
 	"qaserelay/rules/condition/syntax"
 	"qaserelay/rules/event"
 )
@@ -22,6 +24,22 @@ func FactsOf(eventName string) Facts {
 	ev := event.Event{Name: eventName}
 	return Facts{"event_name": ev.Name, "event_type": ev.Type(), "event_action": ev.Action()}
 }
+
+// KnownFacts returns FactsOf, the same for all callers if the catalog has the event. They must not be changed.
+func KnownFacts(eventName string) Facts {
+	if f, known := factsOfCatalog()[eventName]; known {
+		return f
+	}
+	return FactsOf(eventName)
+}
+
+var factsOfCatalog = sync.OnceValue(func() map[string]Facts {
+	all := map[string]Facts{}
+	for _, e := range catalog.All() {
+		all[e.Name] = FactsOf(e.Name)
+	}
+	return all
+})
 
 // Decided reports whether the facts alone decide the condition, and its result. One that could not be read, which is nil,
 // is undecided.

@@ -61,7 +61,7 @@ type tracer struct {
 // Trace evaluates the condition for the event of env, part by part. It is for people, and much slower than Match.
 func (c *Condition) Trace(env *Env) *Trace {
 	t := &tracer{safe: nilSafe{loose: true}, text: syntax.NewText(c.Source), parts: map[ast.Node]int{}}
-	names := variableTypes()
+	names := maps.Clone(variableTypes())
 	names[probeFunction] = types.TypeOf(func(...any) any { return nil })
 	program, err := compile(c.Source, t, expr.Env(names),
 		expr.Patch(syntax.Visitor(func(n ast.Node) { t.whole = n }))) // the last node of a walk is the whole

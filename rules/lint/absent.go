@@ -36,7 +36,7 @@ func (c *checker) checkAbsent(r *rulefile.RuleSource) []diag.Finding {
 // payloadUses returns the readings of the payload in a condition, for any of the events.
 func payloadUses(r *rules.Rule, events []*catalog.Schema) (all []condition.FieldUse) {
 	for _, e := range events {
-		for _, u := range r.Condition.Fields(condition.FactsOf(e.Name)) {
+		for _, u := range r.Condition.Fields(condition.KnownFacts(e.Name)) {
 			if u.Root == "payload" && !slices.ContainsFunc(all, func(other condition.FieldUse) bool { return other.At == u.At }) {
 				all = append(all, u)
 			}
@@ -90,7 +90,7 @@ func (c *checker) matchesWithout(r *rules.Rule, u condition.FieldUse, e *catalog
 // valuesNear returns values of a field around those that a condition compares it with.
 func valuesNear(r *rules.Rule, u condition.FieldUse, e *catalog.Schema) []any {
 	all := []any{true}
-	for _, other := range r.Condition.Fields(condition.FactsOf(e.Name)) {
+	for _, other := range r.Condition.Fields(condition.KnownFacts(e.Name)) {
 		if other.String() != u.String() || other.Constant == nil {
 			continue
 		}

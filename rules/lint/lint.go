@@ -136,7 +136,7 @@ func (c *checker) checkText(t rulefile.TextSource) {
 func (c *checker) renderTrials(t rulefile.TextSource, events []*catalog.Schema) []diag.Finding {
 	reads, plain := c.readsOf(t.Text), c.withPrintf(t)
 	for _, e := range events {
-		facts := condition.FactsOf(e.Name)
+		facts := condition.KnownFacts(e.Name)
 		for i, one := range c.trials(e.Name) {
 			if i > 0 && (!one.concerns(reads) || c.left <= 0 || !c.countsFor(t.Rule, one, facts)) {
 				continue

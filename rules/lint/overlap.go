@@ -74,7 +74,7 @@ func (f *overlapFinder) add(r *rulefile.RuleSource, events []*catalog.Schema) {
 	}
 	f.compare(r, recipients, events)
 	for _, e := range events {
-		_, decided := r.Rule.Condition.Decided(condition.FactsOf(e.Name))
+		_, decided := r.Rule.Condition.Decided(condition.KnownFacts(e.Name))
 		f.stopped[e.Name] = f.stopped[e.Name] || r.Stop && decided
 	}
 }
@@ -126,7 +126,7 @@ func (f *overlapFinder) compare(r *rulefile.RuleSource, recipients []recipient, 
 		if f.stopped[e.Name] {
 			continue
 		}
-		claims := func() [][]condition.Claim { return r.Rule.Condition.Claims(condition.FactsOf(e.Name)) }
+		claims := func() [][]condition.Claim { return r.Rule.Condition.Claims(condition.KnownFacts(e.Name)) }
 		matched := func() []bool { return f.matchedTrials(r.Rule, e.Name) }
 		own := &ruleMatch{RuleSource: r, event: e.Name, claims: sync.OnceValue(claims),
 			matched: sync.OnceValue(matched)}

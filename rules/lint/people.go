@@ -27,7 +27,7 @@ func (c *checker) lintPeople(t rulefile.TextSource, events []*catalog.Schema) []
 	}
 	var shown, of string
 	for _, e := range events {
-		facts := condition.FactsOf(e.Name)
+		facts := condition.KnownFacts(e.Name)
 		withPeople := c.peopleTrials(e.Name)
 		for i, one := range slices.Concat(withPeople, c.trials(e.Name)) {
 			if i >= len(withPeople) && (!one.concerns(reads) || !c.countsFor(t.Rule, one, facts)) {

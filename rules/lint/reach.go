@@ -44,7 +44,7 @@ func (c *checker) checkReach() {
 			}
 		} else if r.Stop {
 			for _, name := range names {
-				refutations := r.Parsed.Refutations(condition.FactsOf(name))
+				refutations := r.Parsed.Refutations(condition.KnownFacts(name))
 				f.stops[name] = append(f.stops[name], stopper{r, refutations})
 			}
 		}
@@ -59,7 +59,7 @@ func (f *reachFinder) stoppedBy(r *rulefile.RuleSource, events []string) (before
 		}
 	}
 	for _, name := range events {
-		claims := r.Parsed.Claims(condition.FactsOf(name))
+		claims := r.Parsed.Claims(condition.KnownFacts(name))
 		i := slices.IndexFunc(f.stops[name], func(s stopper) bool {
 			f.tried += 1 + len(claims)*len(s.refutations)
 			return f.tried < maxImplications && condition.Exclude(claims, s.refutations)
@@ -84,7 +84,7 @@ func namesOf(r *rulefile.RuleSource, events []*catalog.Schema) []string {
 		names = append(names, e.Name)
 	}
 	for _, kind := range append(judge.PartsOf(0), "other") {
-		if name := kind + ".other"; r.Parsed.CanMatch(condition.FactsOf(name)) {
+		if name := kind + ".other"; r.Parsed.CanMatch(condition.KnownFacts(name)) {
 			names = append(names, name)
 		}
 	}

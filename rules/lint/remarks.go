@@ -99,7 +99,7 @@ func (f *remarkFinder) readsOfTarget(t rulefile.TargetSource) (reads []string) {
 }
 
 func (f *remarkFinder) event(t rulefile.TargetSource, e *catalog.Schema, reads []string) {
-	facts := condition.FactsOf(e.Name)
+	facts := condition.KnownFacts(e.Name)
 	for i, one := range f.trials(e.Name) {
 		if !one.concerns(reads) || i > 0 && f.left <= 0 || !f.countsFor(f.rule.Rule, one, facts) {
 			continue

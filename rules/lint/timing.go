@@ -311,7 +311,7 @@ func (t *timing) unless(a *rules.After) []*catalog.Schema {
 // isAlwaysTrue reports whether a condition is true for all events of the catalog.
 func isAlwaysTrue(c *condition.Condition) bool {
 	return !slices.ContainsFunc(catalog.Schemas().Events, func(e *catalog.Schema) bool {
-		result, decided := c.Decided(condition.FactsOf(e.Name))
+		result, decided := c.Decided(condition.KnownFacts(e.Name))
 		return !decided || !result
 	})
 }

@@ -113,7 +113,7 @@ func newWitnesses(c *checker, example trial, pair ...*ruleMatch) *witnesses {
 	w.texts = append(append([]any{"another text"}, w.texts...), w.joined()...)
 	var fields []condition.Field
 	for _, r := range pair {
-		fields = append(fields, c.conditionReads(r.Rule, condition.FactsOf(r.event))...)
+		fields = append(fields, c.conditionReads(r.Rule, condition.KnownFacts(r.event))...)
 	}
 	slices.SortStableFunc(fields, func(a, b condition.Field) int { return len(a.Path) - len(b.Path) })
 	for _, f := range fields {

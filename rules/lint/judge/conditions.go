@@ -73,7 +73,7 @@ func (w *World) Check(c *condition.Condition, summary bool) ([]diag.Finding, []*
 // neverMatches reports a condition that matches no known event.
 func (l *conditionLint) neverMatches() {
 	for _, e := range catalog.Schemas().Events {
-		if e.IsSummary() && l.CanMatch(condition.FactsOf(e.Name)) {
+		if e.IsSummary() && l.CanMatch(condition.KnownFacts(e.Name)) {
 			l.add(l.At(), "this can never match: "+e.Name+" goes only to the notify of its entry in summaries",
 				"remove the rule, and add its notifiers to that entry")
 			return
@@ -126,7 +126,7 @@ func tested(n ast.Node) string {
 
 // try adds an event to the matching ones if the condition can match it by this name.
 func (l *conditionLint) try(name string, e *catalog.Schema) {
-	if e != nil && e.IsSummary() == l.summary && l.CanMatch(condition.FactsOf(name)) {
+	if e != nil && e.IsSummary() == l.summary && l.CanMatch(condition.KnownFacts(name)) {
 		l.matching = append(l.matching, match{name, e})
 	}
 }
@@ -178,7 +178,7 @@ func (l *conditionLint) checkPart(t condition.VariableTest) {
 		return
 	}
 	for _, e := range catalog.Schemas().Events {
-		if t.Accepts(condition.FactsOf(e.Name)[t.Variable]) {
+		if t.Accepts(condition.KnownFacts(e.Name)[t.Variable]) {
 			return
 		}
 	}

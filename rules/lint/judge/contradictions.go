@@ -26,7 +26,7 @@ func (w *World) contradictions(l *conditionLint) {
 	f := &contradictionFinder{l, unknownEvent, nil}
 	for _, m := range l.matching {
 		f.events = append(f.events, &judge{World: w, cond: l.Condition, event: m.Schema,
-			facts: condition.FactsOf(m.name), report: silent})
+			facts: condition.KnownFacts(m.name), report: silent})
 	}
 	f.visit(l.Tree())
 }
@@ -160,7 +160,7 @@ func conflictHint(subjects []string) string {
 // CanMatch reports whether a condition may be true for an event of the catalog.
 func (w *World) CanMatch(c *condition.Condition, events []*catalog.Schema) bool {
 	for _, e := range events {
-		j := &judge{World: w, cond: c, event: e, facts: condition.FactsOf(e.Name), report: func(verdict) {}}
+		j := &judge{World: w, cond: c, event: e, facts: condition.KnownFacts(e.Name), report: func(verdict) {}}
 		if j.newPossibilities(c.Tree()).of(c.Tree())&isTrue != 0 {
 			return true
 		}

@@ -38,7 +38,7 @@ func (l *conditionLint) fieldUses() []*fieldUse {
 	byPlace := map[diag.Position]*fieldUse{}
 	var all []*fieldUse
 	for _, e := range l.matching {
-		for _, f := range l.Fields(condition.FactsOf(e.name)) {
+		for _, f := range l.Fields(condition.KnownFacts(e.name)) {
 			u := byPlace[f.At]
 			if u == nil {
 				u = &fieldUse{FieldUse: f}

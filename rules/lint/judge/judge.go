@@ -60,7 +60,7 @@ func (j *judge) fine(n ast.Node) { j.report(verdict{Finding: diag.Finding{At: j.
 func (w *World) judgeAll(c *condition.Condition, events []match) []diag.Finding {
 	found := map[spot]*judgement{}
 	for _, e := range events {
-		j := &judge{World: w, cond: c, event: e.Schema, facts: condition.FactsOf(e.name)}
+		j := &judge{World: w, cond: c, event: e.Schema, facts: condition.KnownFacts(e.name)}
 		verdicts := map[spot]verdict{}
 		j.report = func(v verdict) {
 			if at := (spot{v.At, v.about}); !verdicts[at].fault {
