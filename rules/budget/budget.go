@@ -25,9 +25,6 @@ type Budget struct{ left int }
 // New returns a full budget.
 func New() *Budget { return &Budget{Units} }
 
-// Of returns a budget of some units.
-func Of(units int) *Budget { return &Budget{units} }
-
 // Spend takes units for work that is about to be done, or returns ErrSpent. A budget that could not pay stays empty, so
 // that nothing else begins.
 func (b *Budget) Spend(units int) error {

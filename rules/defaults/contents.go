@@ -18,18 +18,19 @@ func named(thing, before, became string) func(*Facts) string {
 // by returns the project and who did it, the fields of most messages.
 func by(did string) []field { return []field{{"Project", project}, {did + " by", who}} }
 
-// created, updated and deleted return the messages about a thing that has only a name and these fields of its own.
-
+// created returns the message about a new thing, with fields of its own.
 func created(thing string, own ...field) *writer {
 	return &writer{level: message.Info, label: "CREATED", writeTitle: named(thing, " ", "created"),
 		ofBody: slices.Concat(own, by("Created"))}
 }
 
+// updated returns the message about a thing that was changed.
 func updated(thing string, own ...field) *writer {
 	return &writer{level: message.Info, label: "UPDATED", writeTitle: named(thing, " ", "updated"),
 		ofBody: slices.Concat(own, by("Updated"))}
 }
 
+// deleted returns the message about a thing that is gone.
 func deleted(thing string, own ...field) *writer {
 	return &writer{level: message.Warning, label: "DELETED", writeTitle: named(thing, " ", "deleted"),
 		ofBody: slices.Concat(own, by("Deleted"))}

@@ -58,9 +58,10 @@ func appendPlural(out []byte, n int, word string) []byte {
 // plain writes a value in one line of plain text.
 func plain(v any) string { return value.OneLine(value.Readable(v)) }
 
-// escaped writes a value in Markdown so that it is shown as it is, and escapedText a text.
+// escaped writes a value in Markdown so that it is shown as it is.
 func escaped(v any) string { return template.MarkdownText(v) }
 
+// escapedText writes a text in Markdown so that it is shown as it is.
 func escapedText(s string) string { return template.EscapeMarkdown(s) }
 
 // shown writes a value in Markdown, or nothing if it is not given.
