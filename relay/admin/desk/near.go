@@ -33,7 +33,7 @@ type NearMisses struct {
 const (
 	// maxMisses is how many near misses are named at a time, and nearTime how long a look for them takes at most.
 	maxMisses = 10
-	nearTime  = 40 * time.Millisecond
+	nearTime  = 25 * time.Millisecond
 	nearPage  = 100
 )
 
