@@ -71,7 +71,7 @@ func TestTheResultFollowsTheDraft(t *testing.T) {
 	b.shot("try-backtest")
 	b.click(`button[value=load]`)
 	b.await(`!document.querySelector("#draft").value.includes("Caf") && document.querySelector("#draft").value.includes("level: error")`)
-	b.do(chromedp.Reload())
+	b.visit("/try?rule=failed-run")
 	b.await(`document.querySelector("#draft").value.includes("level: error") && !document.querySelector("#kept").checkVisibility()`)
 	b.check("a draft that was discarded")
 }
