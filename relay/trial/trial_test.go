@@ -26,7 +26,7 @@ import (
 func TestMain(m *testing.M) {
 	switch os.Args[0] {
 	case "hungry":
-		trial.Bound(time.Minute)
+		trial.Bound(10 * time.Minute)
 		for text := "x"; ; text += text { // until it is ended
 		}
 	case "restless":
@@ -422,7 +422,7 @@ func TestAProcessEndsAtItsLimits(t *testing.T) {
 	for name, limit := range map[string]struct {
 		longest time.Duration
 		want    error
-	}{"hungry": {time.Minute, trial.ErrMemory}, "restless": {100 * time.Millisecond, trial.ErrTime}} {
+	}{"hungry": {10 * time.Minute, trial.ErrMemory}, "restless": {100 * time.Millisecond, trial.ErrTime}} {
 		p := trial.Self().Within(limit.longest)
 		p.Name = name
 		if _, err := p.Work(t.Context(), trial.Input{}); !errors.Is(err, limit.want) {
