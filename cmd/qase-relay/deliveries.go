@@ -28,9 +28,9 @@ func newDeliveries(c *terminal.Console) *cobra.Command {
 		Long: `Lists the deliveries of a running relay, by its admin address: pending, delivered or dead, with
 every attempt and the receiver's answer. Dead deliveries can be sent again, and pending ones cancelled.`,
 		Example: `  qase-relay deliveries list --state dead --since 7d
-  qase-relay deliveries show 06bq1xk2zv8c0
+  qase-relay deliveries show 06bq1rk2tv8c0
   qase-relay deliveries retry --dead --notifier qa-slack
-  qase-relay deliveries cancel 06bq1xk2zv8c0`,
+  qase-relay deliveries cancel 06bq1rk2tv8c0`,
 	}, newDeliveriesList(c), newDeliveriesShow(c), newDeliveriesRetry(c), newDeliveriesCancel(c))
 }
 
@@ -85,7 +85,7 @@ func newDeliveriesShow(c *terminal.Console) *cobra.Command {
 		Short: "Show one delivery with its message and every attempt",
 		Long: `Shows one delivery: its message, and every attempt with the receiver's answer. Exits with 1 if it
 is dead or does not exist.`,
-		Example: `  qase-relay deliveries show 06bq1xk2zv8c0`,
+		Example: `  qase-relay deliveries show 06bq1rk2tv8c0`,
 		Args:    terminal.ArgsBetween(1, 1, "the id of a delivery"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return showDelivery(cmd.Context(), c, f, args[0])
@@ -121,7 +121,7 @@ func newDeliveriesCancel(c *terminal.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "cancel ID…",
 		Short:   "Cancel pending or dead deliveries, so that they are never sent",
-		Example: `  qase-relay deliveries cancel 06bq1xk2zv8c0`,
+		Example: `  qase-relay deliveries cancel 06bq1rk2tv8c0`,
 		Args:    terminal.ArgsBetween(1, desk.MaxPage, "the id of a delivery"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return change{askFlags: f, verb: "cancel", done: "cancelled"}.apply(cmd.Context(), c, args)
@@ -210,7 +210,7 @@ A retry sends the message as it was rendered. With --rerender it is rendered aga
 after a wrong channel was corrected; the other deliveries of the event stay as they are.
 
 Exits with 1 if a delivery does not exist, is neither dead nor pending, or cannot be made by the current rules.`,
-		Example: `  qase-relay deliveries retry 06bq1xk2zv8c0
+		Example: `  qase-relay deliveries retry 06bq1rk2tv8c0
   qase-relay deliveries retry --dead
   qase-relay deliveries retry --dead --rerender --rule failed-run
   qase-relay deliveries retry --dead --notifier qa-slack --since 2h`,

@@ -34,8 +34,8 @@ func newEvents(c *terminal.Console) *cobra.Command {
 state of each message. A replay re-evaluates an event with the current rules, and sends the messages. An
 export writes events as JSON lines, for backtest and other programs.`,
 		Example: `  qase-relay events list --project WEB --since 2h
-  qase-relay events show 06bq1xk2zv8c0
-  qase-relay events replay 06bq1xk2zv8c0
+  qase-relay events show 06bq1rk2tv8c0
+  qase-relay events replay 06bq1rk2tv8c0
   qase-relay events export --since 7d --output events.jsonl`,
 	}, newEventsList(c), newEventsShow(c), newEventsReplay(c), newEventsExport(c))
 }
@@ -142,7 +142,7 @@ func newEventsShow(c *terminal.Console) *cobra.Command {
 		Long: `Shows one event: the outcome of each rule when it arrived, the state of its messages, and its
 body. For the value of each condition, using the local rules file: qase-relay explain --id ID. Exits with 1 if the
 event does not exist.`,
-		Example: `  qase-relay events show 06bq1xk2zv8c0`,
+		Example: `  qase-relay events show 06bq1rk2tv8c0`,
 		Args:    terminal.ArgsBetween(1, 1, "the id of an event"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var ev desk.Event
@@ -197,9 +197,9 @@ A replay uses what the Qase API said when the event came. With --ask-again the r
 or if Qase did not answer then.
 
 Exits with 1 if an event could not be replayed.`,
-		Example: `  qase-relay events replay --dry-run 06bq1xk2zv8c0
-  qase-relay events replay 06bq1xk2zv8c0 06bq1xk2zv8c2
-  qase-relay events replay --ask-again 06bq1xk2zv8c0`,
+		Example: `  qase-relay events replay --dry-run 06bq1rk2tv8c0
+  qase-relay events replay 06bq1rk2tv8c0 06bq1rk2tv8c2
+  qase-relay events replay --ask-again 06bq1rk2tv8c0`,
 		Args: terminal.ArgsBetween(1, 1000, "the id of an event"),
 		RunE: func(cmd *cobra.Command, args []string) error { return replayEvents(cmd.Context(), c, f, args) },
 	}

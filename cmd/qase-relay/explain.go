@@ -76,7 +76,7 @@ wrong usage.`,
   qase-relay explain --event-name run.completed --set failures.0.case_id=25 --set failures.0.title="Login works"
   qase-relay explain --event event.json --failures failures.yaml --rule failed-run
   qase-relay explain --given started.json --event completed.json --at 2026-01-05T09:00:00Z
-  qase-relay explain --id 06bq1xk2zv8c0`,
+  qase-relay explain --id 06bq1rk2tv8c0`,
 		Args: terminal.ArgsBetween(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.json && (f.preview || f.html != "") {

@@ -157,7 +157,7 @@ func TestTheReadmeCountsFailingTests(t *testing.T) {
 func namedTests(t *testing.T, k notifiers.Kind) (n int) {
 	t.Helper()
 	names := make([]string, message.MaxFailures)
-	m := &notifiers.Message{ID: "06bq1xk2zv8c0", EventName: "run.completed", Project: "WEB", CreatedAt: time.Unix(1767603600, 0),
+	m := &notifiers.Message{ID: "06bq1rk2tv8c0", EventName: "run.completed", Project: "WEB", CreatedAt: time.Unix(1767603600, 0),
 		Event: json.RawMessage(endedEvent), Message: message.Message{Rule: "failed-run", Level: "error", Title: "Failed",
 			Body: "200 failed.", Failures: &message.Failures{Total: len(names), New: len(names)}},
 		Options: json.RawMessage(map[string]string{

@@ -61,7 +61,7 @@ func recorded(t *testing.T, bash string, b block) (commands [][]string) {
 	file := filepath.Join(dir, ".recorded")
 	cmd := exec.Command(bash, "-c", recorder+b.text)
 	cmd.Dir = dir
-	cmd.Env = []string{"PATH=" + filepath.Join(dir, "nothing"), "RECORDED=" + file, "ID=06bq1xk2zv8c0"}
+	cmd.Env = []string{"PATH=" + filepath.Join(dir, "nothing"), "RECORDED=" + file, "ID=06bq1rk2tv8c0"}
 	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("%s:%d: bash: %v\n%s", b.page, b.line, err, out)
 	}

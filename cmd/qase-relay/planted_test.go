@@ -518,7 +518,7 @@ func TestNoCommandShowsASecret(t *testing.T) {
 		{"events", "list", "--url", "http://relay:pl4ntedsecret@" + away, "--token", "pl4ntedsecrettoken"},
 		{"events", "list", "--url", "relay:pl4ntedsecret@" + away, "--token", "pl4ntedsecrettoken"},
 		{"events", "list", "--url", w.echo.URL, "--token", "pl4ntedsecrettoken"},
-		{"events", "show", "--url", w.echo.URL, "--token", "pl4ntedsecrettoken", "06bq1xk2zv8c0"},
+		{"events", "show", "--url", w.echo.URL, "--token", "pl4ntedsecrettoken", "06bq1rk2tv8c0"},
 		{"events", "list", "--url", w.echo.URL, "--token", "pl4nted secret\ntoken"},
 		{"events", "list", "--token-file", w.path("token")}, {"events", "list", "--token-file", w.path("pl4nted")[:1]},
 		{"events", "export", "--store", postgres}, {"deliveries", "list", "--url", w.echo.URL, "--token", "pl4ntedsecret"},

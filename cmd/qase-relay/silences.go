@@ -29,8 +29,8 @@ events for which an expression is true. Events are stored and decided on as befo
 the decisions say which silence held them back. What resolves an alert is sent all the same.`,
 		Example: `  qase-relay silences add rule=failed-run project=~"WEB|API" --for 2h --comment migration
   qase-relay silences list --state active
-  qase-relay silences extend 06bq1xk2zv8c0 --for 2h
-  qase-relay silences expire 06bq1xk2zv8c0`,
+  qase-relay silences extend 06bq1rk2tv8c0 --for 2h
+  qase-relay silences expire 06bq1rk2tv8c0`,
 	}, newSilencesAdd(c), newSilencesList(c), newSilencesShow(c), newSilencesExtend(c), newSilencesExpire(c))
 }
 
@@ -188,7 +188,7 @@ func newSilencesShow(c *terminal.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "show ID",
 		Short:   "Show one silence",
-		Example: `  qase-relay silences show 06bq1xk2zv8c0`,
+		Example: `  qase-relay silences show 06bq1rk2tv8c0`,
 		Args:    terminal.ArgsBetween(1, 1, "the id of a silence"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cl := newRelayClient(f.clientFlags)
@@ -215,7 +215,7 @@ func newSilencesExtend(c *terminal.Console) *cobra.Command {
 		Short: "Move the end of a silence",
 		Long: `Moves the end of a silence by a duration, or to a time. A silence that is expired stays expired; a new one with
 the same matchers is added, which begins now.`,
-		Example: `  qase-relay silences extend 06bq1xk2zv8c0 --for 2h`,
+		Example: `  qase-relay silences extend 06bq1rk2tv8c0 --for 2h`,
 		Args:    terminal.ArgsBetween(1, 1, "the id of a silence"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return extendSilence(cmd.Context(), c, f, args[0]) },
 	}
@@ -264,7 +264,7 @@ func newSilencesExpire(c *terminal.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "expire ID…",
 		Short:   "End silences now",
-		Example: `  qase-relay silences expire 06bq1xk2zv8c0`,
+		Example: `  qase-relay silences expire 06bq1rk2tv8c0`,
 		Args:    terminal.ArgsBetween(1, desk.MaxPage, "the id of a silence"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return expireSilences(cmd.Context(), c, f, args) },
 	}

@@ -24,7 +24,7 @@ Exits with 0 if the messages arrived, wait, or had not to be sent, with 1 if som
 wrong usage.`,
 		Example: `  qase-relay why WEB run 7
   qase-relay why https://app.qase.io/run/WEB/dashboard/7
-  qase-relay why 06bq1xk2zv8c0
+  qase-relay why 06bq1rk2tv8c0
   qase-relay why nightly regression --until 2h`,
 		Args: terminal.ArgsBetween(1, 50, "TEXT"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -80,7 +80,7 @@ func TestADeliveryIsRetriedAndCancelled(t *testing.T) {
 	if status, _, answer := g.send("/deliveries/"+id+"/cancel", nil); status != http.StatusConflict || !strings.Contains(answer, "can be cancelled") {
 		t.Errorf("cancelling a cancelled one: %d\n%s", status, answer)
 	}
-	if status, _, _ := g.send("/deliveries/06bq1xk2zv8c0/retry", nil); status != http.StatusNotFound {
+	if status, _, _ := g.send("/deliveries/06bq1rk2tv8c0/retry", nil); status != http.StatusNotFound {
 		t.Errorf("retrying one that does not exist: %d", status)
 	}
 }

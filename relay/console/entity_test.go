@@ -41,7 +41,7 @@ func TestAnEventIsComparedWithTheOneBefore(t *testing.T) {
 			t.Errorf("%s: %d %s", path, status, text)
 		}
 	}
-	if status, _ := g.get("/events/06bq1xk2zv8c0/compare", "Accept", "text/html"); status != 404 {
+	if status, _ := g.get("/events/06bq1rk2tv8c0/compare", "Accept", "text/html"); status != 404 {
 		t.Errorf("an event that is not stored: %d", status)
 	}
 }

@@ -81,7 +81,7 @@ func TestDeadLettersAreGroupedAndSentAgain(t *testing.T) {
 	if status, _, text := g.send(job+"/stop", nil); status != http.StatusConflict || !strings.Contains(text, "ended already") {
 		t.Errorf("stopping it: %d\n%s", status, text)
 	}
-	if status, _, _ := g.send("/jobs/06bq1xk2zv8c0/stop", nil); status != http.StatusNotFound {
+	if status, _, _ := g.send("/jobs/06bq1rk2tv8c0/stop", nil); status != http.StatusNotFound {
 		t.Errorf("stopping none: %d", status)
 	}
 }
@@ -158,7 +158,7 @@ func TestAReaderChangesNoDeadLetter(t *testing.T) {
 	g := start(t, rigOptions{Access: access.Options{Tokens: []access.Token{{Name: "ana", Role: access.Read, Secret: "reader-reader-reader-1"}}}})
 	g.bury(3)
 	reader := []string{"Authorization", "Bearer reader-reader-reader-1"}
-	for _, path := range []string{"/dead", "/jobs/06bq1xk2zv8c0/stop"} {
+	for _, path := range []string{"/dead", "/jobs/06bq1rk2tv8c0/stop"} {
 		if status, _, text := g.send(path, url.Values{"do": {"cancel"}, "notifier": {"gone"}}, reader...); status != http.StatusForbidden ||
 			!strings.Contains(text, "ana may read") {
 			t.Errorf("%s: %d\n%s", path, status, text)

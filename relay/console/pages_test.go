@@ -28,7 +28,7 @@ func pages(ids map[string]string) map[string]string {
 		"why-run": "/why?q=WEB+run+7", "why-failed": "/why?q=" + ids["aborted"], "why-none": "/why?q=WEB+run+99", "why-wrong": "/why?q=x&until=y",
 		"try": "/try", "try-event": "/try?rule=failed-run&event=" + ids["completed"], "try-none": "/try?event=case.created",
 		"try-defect": "/try?event=" + ids["defect"], "try-file": "/try?event=run.completed&file=", "try-wrong": "/try?event=nonsense",
-		"dead": "/dead", "dead-none": "/dead?notifier=none&since=x", "jobs": "/jobs", "job-missing": "/jobs/06bq1xk2zv8c0",
+		"dead": "/dead", "dead-none": "/dead?notifier=none&since=x", "jobs": "/jobs", "job-missing": "/jobs/06bq1rk2tv8c0",
 		"status": "/status", "missing": "/nothing", "logout": "/logout",
 	}
 }
@@ -48,7 +48,7 @@ func TestEveryPageIsAccessible(t *testing.T) {
 	_, job, _ := g.send("/dead", url.Values{"do": {"retry"}, "rule": {"aborted-run"}, "seen": {"1"}, "seen_younger": {""}})
 	all["job"] = strings.TrimPrefix(job, ".")
 	g.await("/api/v1"+all["job"], `"state":"done"`)
-	all["delivery"], all["delivery-missing"] = "/deliveries/"+dead, "/deliveries/06bq1xk2zv8c0"
+	all["delivery"], all["delivery-missing"] = "/deliveries/"+dead, "/deliveries/06bq1rk2tv8c0"
 	all["backtest"] = g.backtest()
 	for _, l := range looks() {
 		b.show(l)

@@ -117,8 +117,8 @@ func TestAReaderChangesNoSilence(t *testing.T) {
 	g := start(t, rigOptions{Access: access.Options{Tokens: []access.Token{
 		{Name: "ana", Role: access.Read, Secret: "reader-reader-reader-1"}, {Name: "bob", Role: access.Operate, Secret: "operator-operator-1"}}}})
 	reader := []string{"Authorization", "Bearer reader-reader-reader-1"}
-	for _, path := range []string{"/silences/new", "/silences/06bq1xk2zv8c0/expire", "/silences/06bq1xk2zv8c0/extend",
-		"/waiting/06bq1xk2zv8c0/flush", "/waiting/06bq1xk2zv8c0/drop"} {
+	for _, path := range []string{"/silences/new", "/silences/06bq1rk2tv8c0/expire", "/silences/06bq1rk2tv8c0/extend",
+		"/waiting/06bq1rk2tv8c0/flush", "/waiting/06bq1rk2tv8c0/drop"} {
 		if status, _, text := g.send(path, nil, reader...); status != http.StatusForbidden || !strings.Contains(text, "ana may read") {
 			t.Errorf("%s: %d\n%s", path, status, text)
 		}

@@ -295,7 +295,7 @@ func TestRequestsThatCannotBeTried(t *testing.T) {
 	w := newWorld(t, rulesFile)
 	for request, want := range map[string]string{
 		`{}`: "name it in one way",
-		`{"event": {"id": "06bq1xk2zv8c0", "name": "run.completed"}}`:                                    "name it in one way",
+		`{"event": {"id": "06bq1rk2tv8c0", "name": "run.completed"}}`:                                    "name it in one way",
 		`{"event": "01f3k9q2m0g00"}`:                                                                     "no event has the id",
 		`{"event": "nonsense"}`:                                                                          "is not an id",
 		`{"event": {"body": {"event_name": "relay.silent", "payload": {}}}}`:                             "is an event of the relay itself",

@@ -540,7 +540,7 @@ func TestErrorsOfOneKindAreOneGroup(t *testing.T) {
 		{"lookup hooks.example.com: no such host", "lookup a.b.example.net: no such host"},
 		{"550 5.1.1 <ana@example.com> no such user", "550 5.1.1 <bob@example.org> no such user"},
 		{"404 Not Found: no channel C024BE7LH", "404 Not Found: no channel C9999"},
-		{"request 06bq1xk2zv8c0 failed after 31 ms", "request 06bq1xk2zv8c1 failed after 7 ms"},
+		{"request 06bq1rk2tv8c0 failed after 31 ms", "request 06bq1rk2tv8c1 failed after 7 ms"},
 		{"id 123e4567-e89b-12d3-a456-426614174000 is gone", "id 00000000-e89b-12d3-a456-426614174fff is gone"},
 	} {
 		if a, b := Fold(same[0]), Fold(same[1]); a != b {
