@@ -45,7 +45,8 @@ type Console struct {
 	o     Options
 	frame *frame.Frame
 
-	counted deadCount
+	counted  deadCount
+	surveyed surveys
 }
 
 //go:embed templates/*.html

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -83,7 +84,7 @@ func (c *Console) dead(r *http.Request) (*frame.View, error) {
 	q, spec := parseDead(r.URL.Query())
 	list := &deadList{listQuery: q, Choices: c.eventChoices(), Fields: q.fields()}
 	var err error
-	if list.Found, err = c.o.Desk.PreviewJob(r.Context(), spec); err != nil {
+	if list.Found, err = c.surveyed.of(r.Context(), c.o.Desk, &q, spec); err != nil {
 		return nil, c.problem(err)
 	}
 	for _, g := range list.Found.Groups {
@@ -109,6 +110,50 @@ func (c *Console) dead(r *http.Request) (*frame.View, error) {
 	list.listPager = q.pager(ids, page.Next)
 	return &frame.View{Template: "dead", Title: "Dead letters", Data: list, JSON: "api/v1/deliveries" + deadQuery(q),
 		Live: !list.Paged && !list.Found.More && list.Found.Total <= maxLiveDead}, nil
+}
+
+// surveys are the last surveys of dead deliveries. Thousands take long to look at, and change little between two looks.
+type surveys struct {
+	mu   sync.Mutex
+	kept map[string]survey // by the query of the page
+}
+
+type survey struct {
+	at    time.Time
+	dead  map[string]int // by notifier, at that time
+	found desk.JobPreview
+}
+
+const (
+	// surveyFor is how long a survey is shown while the numbers of dead deliveries stay as they are.
+	surveyFor  = 10 * time.Second
+	maxSurveys = 50
+)
+
+// of returns what a filter selects, as it was seconds ago if no number of dead deliveries has changed.
+func (s *surveys) of(ctx context.Context, d *desk.Desk, q *listQuery, spec desk.JobSpec) (desk.JobPreview, error) {
+	dead, err := d.Dead(ctx)
+	if err != nil {
+		return desk.JobPreview{}, err
+	}
+	s.mu.Lock()
+	last, known := s.kept[q.Query()]
+	s.mu.Unlock()
+	if known && time.Since(last.at) < surveyFor && maps.Equal(last.dead, dead) {
+		return last.found, nil
+	}
+	at := time.Now()
+	found, err := d.PreviewJob(ctx, spec)
+	if err != nil {
+		return found, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.kept == nil || len(s.kept) >= maxSurveys {
+		s.kept = map[string]survey{}
+	}
+	s.kept[q.Query()] = survey{at, dead, found}
+	return found, nil
 }
 
 // deadQuery is the query of the API for the same deliveries, of all kinds of errors.
@@ -276,10 +321,10 @@ func (c *Console) badges() map[string]string {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		d.next, d.text = now.Add(countFor), ""
-		list, err := c.o.Desk.Notifiers(ctx)
+		dead, err := c.o.Desk.Dead(ctx)
 		n := 0
-		for _, one := range list {
-			n += one.Dead
+		for _, of := range dead {
+			n += of
 		}
 		if err == nil && n > 0 {
 			d.text = number(n)

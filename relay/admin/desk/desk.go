@@ -207,6 +207,19 @@ func (d *Desk) Notifiers(ctx context.Context) ([]Notifier, error) {
 	return list, errors.Join(d.addRelays(ctx, list), d.addFailing(ctx, list))
 }
 
+// Dead returns how many deliveries of each notifier are dead.
+func (d *Desk) Dead(ctx context.Context) (map[string]int, error) {
+	backlog, err := d.o.Store.Backlog(ctx)
+	if err != nil {
+		return nil, failed("counting the backlog", err)
+	}
+	dead := map[string]int{}
+	for _, b := range backlog {
+		dead[b.Notifier] = b.Dead
+	}
+	return dead, nil
+}
+
 func orEmpty[T any](list []T) []T {
 	if list == nil {
 		return []T{}

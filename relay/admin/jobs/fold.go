@@ -29,6 +29,23 @@ func GroupOf(d *store.Delivery) string {
 	return Fold(cmp.Or(d.Error, d.Status, "no error is known"))
 }
 
+// folds are the kinds of errors that were made, by their texts: most deliveries fail with one of few.
+type folds map[string]string
+
+// maxFolds bounds the texts that are kept.
+const maxFolds = 1000
+
+func (f folds) of(d *store.Delivery) string {
+	text := d.Error + "\x00" + d.Status
+	group, known := f[text]
+	if !known {
+		if group = GroupOf(d); len(f) < maxFolds {
+			f[text] = group
+		}
+	}
+	return group
+}
+
 // Fold returns the kind of an error.
 func Fold(text string) string {
 	text = varying.ReplaceAllStringFunc(strings.Join(strings.Fields(text), " "), func(word string) string {

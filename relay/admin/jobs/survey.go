@@ -48,7 +48,7 @@ type Pace func(d *store.Delivery) (key string, each time.Duration)
 
 // Look looks at what a choice selects, from the newest to the oldest.
 func Look(ctx context.Context, s store.Reader, c Choice, pace Pace) (Survey, error) {
-	l := look{pace: pace, groups: map[[2]string]*Group{}, shares: map[string]*share{}, counts: map[string]int{}}
+	l := look{pace: pace, groups: map[[2]string]*Group{}, shares: map[string]*share{}, counts: map[string]int{}, folded: folds{}}
 	f, looked, end := c.Filter(), 0, time.Now().Add(maxLooking)
 	for f.Limit = pageSize; ; {
 		list, next, err := l.page(ctx, s, &c, f)
@@ -74,6 +74,7 @@ type look struct {
 	groups map[[2]string]*Group
 	shares map[string]*share
 	counts map[string]int // by the keys of rates
+	folded folds
 }
 
 // share is a Share with the rates that it counts for.
@@ -95,7 +96,7 @@ func (l *look) add(d *store.Delivery) {
 	if l.Oldest.IsZero() || d.CreatedAt.Before(l.Oldest) {
 		l.Oldest = d.CreatedAt
 	}
-	group := GroupOf(d)
+	group := l.folded.of(d)
 	g := l.groups[[2]string{d.Notifier, group}]
 	if g == nil {
 		g = &Group{Notifier: d.Notifier, Error: group, First: d.UpdatedAt, Last: d.UpdatedAt,
