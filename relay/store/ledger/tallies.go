@@ -69,33 +69,28 @@ func (db *DB) Seen(ctx context.Context, kind string) ([]store.Seen, error) {
 	return all, engine.Wrap(err, "reading what was seen last")
 }
 
-const (
-	// candidates is how many deliveries of a notifier LastAttempts looks at, of each kind.
-	candidates = 200
-	// newest is among how many deliveries of all notifiers it looks for them.
-	newest = 50_000
-)
+// candidates is how many deliveries of a notifier LastAttempts looks at, of each kind.
+const candidates = 200
+
+// newest returns among how many deliveries of all notifiers LastAttempts looks for them: first among few, which is
+// enough for most notifiers, then among many.
+func newest() []int { return []int{2_000, 50_000} }
 
 // LastAttempts implements store.Tallies.
 func (db *DB) LastAttempts(ctx context.Context, notifier string, limit int) ([]store.NotifierAttempt, error) {
-	end, err := db.reach(ctx, "deliveries")(listing.Span{}, newest)
-	if err != nil {
-		return nil, engine.Wrap(err, "looking for the newest deliveries")
-	}
 	limit = min(limit, candidates)
 	var ids []store.ID
-	for _, q := range []query{
-		{"SELECT id FROM deliveries WHERE id > ? AND notifier = ? ORDER BY id DESC LIMIT ?", []any{end, notifier, candidates}},
-		{"SELECT id FROM deliveries WHERE id > ? AND notifier = ? AND state = 'dead' ORDER BY id DESC LIMIT ?",
-			[]any{end, notifier, candidates}},
-		{"SELECT id FROM deliveries WHERE " + db.Pending + " AND notifier = ? ORDER BY next_at LIMIT ?",
-			[]any{notifier, candidates}},
-	} {
-		some, err := list(ctx, db, q, func(r Row) store.ID { return r.ID(0) })
+	for _, n := range newest() {
+		end, err := db.reach(ctx, "deliveries")(listing.Span{}, n)
 		if err != nil {
+			return nil, engine.Wrap(err, "looking for the newest deliveries")
+		}
+		if ids, err = db.attempted(ctx, notifier, end); err != nil {
 			return nil, engine.Wrap(err, "looking for the last attempts")
 		}
-		ids = append(ids, some...)
+		if end == 0 || len(ids) >= limit {
+			break
+		}
 	}
 	const columns = "SELECT a.delivery_id, d.title, a.at, a.took, a.status, a.reason, a.error FROM attempts a " +
 		"JOIN deliveries d ON d.id = a.delivery_id WHERE a.delivery_id "
@@ -106,6 +101,25 @@ func (db *DB) LastAttempts(ctx context.Context, notifier string, limit int) ([]s
 			Took: time.Duration(r.Int(3)), Status: r.Text(4), Reason: r.Text(5), Error: r.Text(6)}}
 	})
 	return all, engine.Wrap(err, "reading the last attempts")
+}
+
+// attempted returns the deliveries of a notifier that may have been tried last: the newest ones after an id, the newest
+// dead ones, and those that are due first.
+func (db *DB) attempted(ctx context.Context, notifier string, after store.ID) (ids []store.ID, err error) {
+	for _, q := range []query{
+		{"SELECT id FROM deliveries WHERE id > ? AND notifier = ? ORDER BY id DESC LIMIT ?", []any{after, notifier, candidates}},
+		{"SELECT id FROM deliveries WHERE id > ? AND notifier = ? AND state = 'dead' ORDER BY id DESC LIMIT ?",
+			[]any{after, notifier, candidates}},
+		{"SELECT id FROM deliveries WHERE " + db.Pending + " AND notifier = ? ORDER BY next_at LIMIT ?",
+			[]any{notifier, candidates}},
+	} {
+		some, err := list(ctx, db, q, func(r Row) store.ID { return r.ID(0) })
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, some...)
+	}
+	return ids, nil
 }
 
 // Sums are what one transaction adds to the tallies, and what it has seen. The zero value is empty.
