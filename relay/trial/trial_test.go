@@ -418,15 +418,16 @@ templates: {line: x}
 	}
 }
 
-func TestAProcessEndsAtItsLimits(t *testing.T) {
-	for name, limit := range map[string]struct {
-		longest time.Duration
-		want    error
-	}{"hungry": {10 * time.Minute, trial.ErrMemory}, "restless": {100 * time.Millisecond, trial.ErrTime}} {
-		p := trial.Self().Within(limit.longest)
-		p.Name = name
-		if _, err := p.Work(t.Context(), trial.Input{}); !errors.Is(err, limit.want) {
-			t.Errorf("%s: got %v, want %v", name, err, limit.want)
-		}
+// endsAt reports an error if a process named so, which breaks a limit, does not end with the error of that limit.
+func endsAt(t *testing.T, name string, longest time.Duration, want error) {
+	t.Helper()
+	p := trial.Self().Within(longest)
+	p.Name = name
+	if _, err := p.Work(t.Context(), trial.Input{}); !errors.Is(err, want) {
+		t.Errorf("%s: got %v, want %v", name, err, want)
 	}
+}
+
+func TestAProcessEndsAtItsLimitOfTime(t *testing.T) {
+	endsAt(t, "restless", 100*time.Millisecond, trial.ErrTime)
 }
