@@ -27,7 +27,7 @@ func (b *tab) signInTab(path, token string) {
 	b.visit(path)
 }
 
-// TestTheEndOfASessionIsAnnounced lets a session come near its end: it goes on when a person says so, a filled form stays,
+// TestTheEndOfASessionIsAnnounced lets a session come near its end: it goes on when a person confirms it, a filled form stays,
 // and one that is as old as it may get needs the token again.
 func TestTheEndOfASessionIsAnnounced(t *testing.T) {
 	var clock shifted

@@ -66,7 +66,7 @@ func TestEachRelaySeesTheNotifiersOfAll(t *testing.T) {
 		settle(2 * time.Second)
 		for _, r := range []*relay{a, b} {
 			if got := r.sees(t); got != "a closed ; b open 503; " {
-				t.Errorf("while b has a break, it lists %s", got)
+				t.Errorf("while the notifier of b waits, it lists %s", got)
 			}
 		}
 		settle(5 * time.Minute)

@@ -243,7 +243,7 @@ func (a *Asker) seen(ctx context.Context, terms []store.Term, since store.ID) (b
 	return len(ids) > 0, err
 }
 
-// unseenKind says so if events of other kinds have come from the project in the last 30 days, but none of this one.
+// unseenKind returns a hint if events of other kinds have come from the project in the last 30 days, but none of this one.
 func (a *Asker) unseenKind(ctx context.Context, q *question) (texts []string, err error) {
 	if q.kind == "" || q.project == "" {
 		return nil, nil

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"qaserelay/relay/store/pgtest"
+	"qaserelay/relay/store/storetest"
 	"qaserelay/relay/store/storetest/seed"
 )
 
@@ -24,13 +25,7 @@ func BenchmarkIndexPostgres(b *testing.B) {
 	s := openPostgres(b, address, nil)
 	defer func() { _ = s.Close() }()
 	b.ResetTimer()
-	for more := true; more; {
-		state, err := s.IndexEvents(b.Context(), true)
-		if err != nil {
-			b.Fatal(err)
-		}
-		more = state.More
-	}
+	storetest.IndexAll(b, s)
 	b.StopTimer()
 	const sizes = "SELECT pg_total_relation_size('search') + pg_relation_size('outlines_tx')"
 	var bytes float64

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"qaserelay/relay/store/sqlite/conn"
+	"qaserelay/relay/store/storetest"
 	"qaserelay/relay/store/storetest/seed"
 )
 
@@ -33,13 +34,7 @@ func BenchmarkIndex(b *testing.B) {
 	}
 	before := size()
 	b.ResetTimer()
-	for more := true; more; {
-		state, err := s.IndexEvents(b.Context(), true)
-		if err != nil {
-			b.Fatal(err)
-		}
-		more = state.More
-	}
+	storetest.IndexAll(b, s)
 	b.StopTimer()
 	b.ReportMetric((size()-before)/float64(b.N), "file-bytes/op")
 }

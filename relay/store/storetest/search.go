@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	"qaserelay/relay/store"
@@ -327,6 +328,18 @@ func (f *Fixture) index() {
 		if time.Since(began) > time.Minute {
 			f.Fatalf("the index is not complete after a minute: %+v", state)
 		}
+	}
+}
+
+// IndexAll indexes until nothing waits.
+func IndexAll(tb testing.TB, s store.Search) {
+	tb.Helper()
+	for more := true; more; {
+		state, err := s.IndexEvents(tb.Context(), true)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		more = state.More
 	}
 }
 
