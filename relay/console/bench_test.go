@@ -16,7 +16,11 @@ import (
 // percentile of each in milliseconds. They should differ by a tenth at most where a processor is left for the backtest.
 func BenchmarkIngestBesideABacktest(b *testing.B) {
 	const rate = 200 // a second
-	address, w := newFile(b)
+	address, target := inFile(b, "")
+	w, err := target()
+	if err != nil {
+		b.Fatal(err)
+	}
 	made := seed.Seed{Events: 100_000, Days: 6, Until: time.Now().Add(-time.Minute)}
 	if err := errors.Join(made.Write(b.Context(), w), w.Close()); err != nil {
 		b.Fatal(err)

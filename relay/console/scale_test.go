@@ -1,7 +1,8 @@
 package console_test
 
 import (
-	"context"
+	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -21,6 +22,10 @@ import (
 const (
 	// rowsVariable is how many events the store of the measurements has, such as 1000000.
 	rowsVariable = "QASE_RELAY_CONSOLE_ROWS"
+	// keptVariable is a folder in which the stores of the measurements are kept, so that the next run need not fill them.
+	keptVariable = "QASE_RELAY_CONSOLE_KEPT"
+	// onlyVariable is a regular expression of the addresses that are measured.
+	onlyVariable = "QASE_RELAY_CONSOLE_ONLY"
 	usualRows    = 10_000
 	// slowest is what a page may take in the median on a machine that is busy, and with the race detector. The budget on a
 	// quiet one is 100 ms.
@@ -41,29 +46,61 @@ func TestEveryPageIsFastWithManyEvents(t *testing.T) {
 			t.Fatalf("%s is %q, want a number of events", rowsVariable, text)
 		}
 	}
-	for name, open := range map[string]func(testing.TB) (string, transfer.Writer){"sqlite": newFile, "postgres": newSchema} {
+	for name, open := range map[string]func(testing.TB, string) (string, openTarget){"sqlite": inFile, "postgres": inSchema} {
 		t.Run(name, func(t *testing.T) {
-			address, w := open(t)
-			made := seed.Seed{Events: rows, Days: 30, Until: time.Now().Add(-time.Minute)}
+			dir := keptFolder(t, fmt.Sprintf("%s-%d", name, rows))
+			address, target := open(t, dir)
 			began := time.Now()
-			if err := made.Write(t.Context(), w); err != nil {
-				t.Fatal(err)
-			}
-			if err := w.Close(); err != nil {
-				t.Fatal(err)
-			}
-			g := start(t, rigOptions{Store: address})
-			for some := range slices.Chunk(made.Tallies(), 2000) {
-				if err := g.relay.Store().AddTallies(t.Context(), some); err != nil {
-					t.Fatal(err)
-				}
-			}
+			g := seeded(t, dir, address, target, seed.Seed{Events: rows, Days: 30, Until: time.Now().Add(-time.Minute)})
 			t.Logf("%d events after %.0f s", rows, time.Since(began).Seconds())
 			g.awaitIndex()
 			t.Logf("indexed after %.0f s", time.Since(began).Seconds())
 			g.measure(g.addresses(), rounds)
 		})
 	}
+}
+
+// keptFolder returns the folder of a store that is kept, or "" if no store is.
+func keptFolder(t testing.TB, name string) string {
+	kept := os.Getenv(keptVariable)
+	if kept == "" {
+		return ""
+	}
+	dir, err := filepath.Abs(filepath.Join(kept, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// seeded runs a relay on a store, which it fills if that was not done before.
+func seeded(t *testing.T, dir, address string, target openTarget, made seed.Seed) *rig {
+	done := filepath.Join(dir, "seeded")
+	if _, err := os.Stat(done); dir != "" && err == nil {
+		return start(t, rigOptions{Store: address})
+	}
+	w, err := target()
+	if err != nil {
+		t.Fatalf("%v; a store that is filled in part has to be deleted", err)
+	}
+	if err := errors.Join(made.Write(t.Context(), w), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	g := start(t, rigOptions{Store: address})
+	for some := range slices.Chunk(made.Tallies(), 2000) {
+		if err := g.relay.Store().AddTallies(t.Context(), some); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if dir != "" {
+		if err := os.WriteFile(done, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return g
 }
 
 // awaitIndex waits until the words of all events are indexed.
@@ -83,22 +120,27 @@ func (g *rig) awaitIndex() {
 	}
 }
 
-func newFile(t testing.TB) (string, transfer.Writer) {
-	path := filepath.Join(t.TempDir(), "relay.db")
-	w, err := sqlite.OpenTarget(path)
-	if err != nil {
-		t.Fatal(err)
+// openTarget opens an empty store to be filled.
+type openTarget func() (transfer.Writer, error)
+
+func inFile(t testing.TB, dir string) (string, openTarget) {
+	if dir == "" {
+		dir = t.TempDir()
 	}
-	return "sqlite:" + path, w
+	path := filepath.Join(dir, "relay.db")
+	return "sqlite:" + path, func() (transfer.Writer, error) { return sqlite.OpenTarget(path) }
 }
 
-func newSchema(t testing.TB) (string, transfer.Writer) {
-	address := pgtest.New(t, "fsync=off").Schema(t, "console")
-	w, err := postgres.OpenTarget(context.Background(), address)
-	if err != nil {
-		t.Fatal(err)
+func inSchema(t testing.TB, dir string) (string, openTarget) {
+	var server *pgtest.Cluster
+	if dir == "" {
+		server = pgtest.New(t, "fsync=off")
+	} else {
+		server = pgtest.In(t, filepath.Join(dir, "postgres"), "fsync=off")
 	}
-	return address, w
+	server.Exec(t, "CREATE SCHEMA IF NOT EXISTS console")
+	address := server.URL("console")
+	return address, func() (transfer.Writer, error) { return postgres.OpenTarget(t.Context(), address) }
 }
 
 // inNavigation finds the sections that the navigation links to.
@@ -141,7 +183,8 @@ func (g *rig) addresses() (all []string) {
 		all = append(all, path+".csv?project="+seed.RareProject, path+"?project=NONE", path+"?rule=no-such-rule", path+"?project=WEB&rule=failed-run&state=dead")
 	}
 	slices.Sort(all)
-	return slices.Compact(all)
+	only := regexp.MustCompile(os.Getenv(onlyVariable))
+	return slices.DeleteFunc(slices.Compact(all), func(path string) bool { return !only.MatchString(path) })
 }
 
 // measure asks for each address some times, and prints the times, the slowest first.

@@ -34,7 +34,27 @@ type Cluster struct {
 // New starts a server for a test, or skips the test where none is installed, unless the environment requires it.
 func New(tb testing.TB, settings ...string) *Cluster {
 	tb.Helper()
-	c, err := startCluster(settings...)
+	dir, err := os.MkdirTemp("", "relay-postgres-")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
+	c := run(tb, dir, settings)
+	tb.Cleanup(func() { c.Stop(syscall.SIGQUIT) })
+	return c
+}
+
+// In is New with the folder of the server, which remains. A folder that has a server's data is used again.
+func In(tb testing.TB, dir string, settings ...string) *Cluster {
+	tb.Helper()
+	c := run(tb, dir, settings)
+	tb.Cleanup(func() { c.Stop(syscall.SIGINT) })
+	return c
+}
+
+func run(tb testing.TB, dir string, settings []string) *Cluster {
+	tb.Helper()
+	c, err := startCluster(dir, settings)
 	required := slices.Contains(strings.Split(os.Getenv("QASE_RELAY_TEST_REQUIRE"), ","), "postgres")
 	if errors.Is(err, errNoServer) && !required {
 		tb.Skip(err)
@@ -42,7 +62,6 @@ func New(tb testing.TB, settings ...string) *Cluster {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(c.remove)
 	return c
 }
 
@@ -70,22 +89,26 @@ func (c *Cluster) Exec(tb testing.TB, sql string) {
 var errNoServer = errors.New("no initdb in PATH or /usr/lib/postgresql/*/bin; " +
 	"install PostgreSQL to run this test (apt-get install postgresql)")
 
-// startCluster makes a server that waits for its disk, unless settings say otherwise.
-func startCluster(settings ...string) (c *Cluster, err error) {
-	c = &Cluster{settings: settings}
+// startCluster runs a server that waits for its disk, unless settings say otherwise.
+func startCluster(dir string, settings []string) (c *Cluster, err error) {
+	c = &Cluster{dir: dir, settings: settings}
 	if c.bin, err = findServer(); err != nil {
 		return nil, err
 	}
-	if c.dir, err = os.MkdirTemp("", "relay-postgres-"); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	if err = c.init(); err == nil {
-		err = c.Start()
+	if os.Getuid() == 0 {
+		if err := c.dropRoot(); err != nil {
+			return nil, err
+		}
 	}
-	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(c.dir))
+	if _, err := os.Stat(filepath.Join(dir, "data", "PG_VERSION")); err != nil {
+		if err := c.init(); err != nil {
+			return nil, err
+		}
 	}
-	return c, nil
+	return c, c.Start()
 }
 
 func findServer() (folder string, err error) {
@@ -100,11 +123,6 @@ func findServer() (folder string, err error) {
 }
 
 func (c *Cluster) init() error {
-	if os.Getuid() == 0 {
-		if err := c.dropRoot(); err != nil {
-			return err
-		}
-	}
 	initdb := c.command("initdb", "-D", filepath.Join(c.dir, "data"), "-U", "relay", "-A", "trust", "-E", "UTF8",
 		"--locale=C", "--no-sync")
 	out, err := initdb.CombinedOutput()
@@ -188,12 +206,6 @@ func (c *Cluster) await(log fmt.Stringer) error {
 func (c *Cluster) Stop(s syscall.Signal) {
 	_ = c.server.Process.Signal(s)
 	<-c.stopped
-}
-
-// remove ends the server and deletes its data.
-func (c *Cluster) remove() {
-	c.Stop(syscall.SIGQUIT)
-	_ = os.RemoveAll(c.dir)
 }
 
 // URL is where the tables of a schema are.
