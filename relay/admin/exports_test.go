@@ -2,6 +2,7 @@ package admin
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -42,29 +43,73 @@ func TestAnExportIsPagedFromTheOldestOn(t *testing.T) {
 	}
 }
 
+// Each question has the same answer without an index, and with one.
 func TestAnExportHoldsWhatIsAskedFor(t *testing.T) {
 	d := open(t, "")
 	middle := d.events[2].Time().UTC().Format(time.RFC3339Nano)
-	for query, want := range map[string][]int{
-		"?project=WEB":                       {0, 2, 4},
-		"?event=run.aborted":                 {},
-		"?source=qase&since=" + middle:       {2, 3, 4},
-		"?until=" + middle:                   {0, 1},
-		"?after=" + d.events[3].String():     {4},
-		"?since=2080-01-01T00:00:00Z":        {},
-		"?project=API&limit=1&decided=false": {1},
-	} {
-		page, got := d.exported(t, query), []int{}
-		for _, e := range page.Events {
-			got = append(got, slices.IndexFunc(d.events, func(id store.ID) bool { return id.String() == e.ID }))
-			if !strings.Contains(string(e.Body), `"event_name":"run.completed"`) || e.Event != "run.completed" ||
-				e.Decided != nil {
-				t.Errorf("%s: got %+v", query, e)
+	ask := func(when string) {
+		for query, want := range map[string][]int{
+			"?project=WEB":                               {0, 2, 4},
+			"?project=WEB&event=run.completed":           {0, 2, 4},
+			"?project=WEB&since=" + middle:               {2, 4},
+			"?project=WEB&limit=2":                       {0, 2},
+			"?event=run.aborted":                         {},
+			"?source=qase&since=" + middle:               {2, 3, 4},
+			"?until=" + middle:                           {0, 1},
+			"?after=" + d.events[3].String():             {4},
+			"?source=qase&until=" + middle:               {0, 1},
+			"?since=2080-01-01T00:00:00Z":                {},
+			"?project=API&limit=1&decided=false":         {1},
+			"?project=API&after=" + d.events[1].String(): {3},
+		} {
+			page, got := d.exported(t, query), []int{}
+			for _, e := range page.Events {
+				got = append(got, slices.IndexFunc(d.events, func(id store.ID) bool { return id.String() == e.ID }))
+				if !strings.Contains(string(e.Body), `"event_name":"run.completed"`) || e.Event != "run.completed" ||
+					e.Decided != nil {
+					t.Errorf("%s %s: got %+v", when, query, e)
+				}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s %s: got %v, want %v", when, query, got, want)
 			}
 		}
-		if !slices.Equal(got, want) {
-			t.Errorf("%s: got %v, want %v", query, got, want)
+	}
+	ask("without an index")
+	d.index(t)
+	ask("by the index")
+}
+
+// TestPagesOfAnExportAreOfABoundedSize exports large events of one project, with the index.
+func TestPagesOfAnExportAreOfABoundedSize(t *testing.T) {
+	d := open(t, "")
+	var want []string
+	ids := store.NewIDs(1)
+	for i := range 40 {
+		at := time.Now()
+		body := fmt.Sprintf(`{"event_name":"run.completed","n":%d,"payload":{"id":1,"text":"%s"}}`, i, strings.Repeat("x", 600<<10))
+		e := store.Event{ID: ids.Next(at), Source: "qase", Name: "run.completed", Project: "BIG", Body: []byte(body), ReceivedAt: at,
+			Hash: [32]byte{100, byte(i)}}
+		none := func(int, func(string) ([]byte, error)) (store.Plan, error) { return store.Plan{}, nil }
+		if _, err := d.store.Accept(t.Context(), []store.Event{e}, none); err != nil {
+			t.Fatal(err)
 		}
+		want = append(want, e.ID.String())
+	}
+	for range 2 {
+		var got, sizes []string
+		for query, more := "", true; more; {
+			page := d.exported(t, "?limit=100&project=BIG"+query)
+			for _, e := range page.Events {
+				got = append(got, e.ID)
+			}
+			sizes = append(sizes, fmt.Sprint(len(page.Events)))
+			query, more = "&after="+page.Next, page.Next != ""
+		}
+		if !slices.Equal(got, want) || len(sizes) < 3 {
+			t.Errorf("got %q in pages of %q, want %q", got, sizes, want)
+		}
+		d.index(t)
 	}
 }
 

@@ -54,6 +54,13 @@ func TestEventsAndDeliveriesAreFoundByTheirWordsAndWhatTheyAreAbout(t *testing.T
 		}
 	}
 	ask("without an index")
+	d.index(t)
+	ask("by the index")
+}
+
+// index indexes all events.
+func (d *testAPI) index(t *testing.T) {
+	t.Helper()
 	for more := true; more; {
 		state, err := d.store.IndexEvents(t.Context(), true)
 		if err != nil {
@@ -61,7 +68,6 @@ func TestEventsAndDeliveriesAreFoundByTheirWordsAndWhatTheyAreAbout(t *testing.T
 		}
 		more = state.More || !state.On
 	}
-	ask("by the index")
 }
 
 func TestPagesOfWhatIsFoundGoOn(t *testing.T) {

@@ -191,6 +191,9 @@ type StoredEvent struct {
 	Kind       string // what made it, or empty if it came from outside
 }
 
+// Made is a message that was made for an event.
+type Made struct{ Rule, Notifier, Title string }
+
 // EventFilter selects events. Zero fields select all.
 type EventFilter struct {
 	Source, Name, Project string

@@ -127,6 +127,11 @@ type Reader interface {
 	Events(ctx context.Context, f EventFilter) (list []StoredEvent, next ID, err error)
 	// Deliveries lists deliveries, newest first, without their events' bodies, in pages as Events does.
 	Deliveries(ctx context.Context, f DeliveryFilter) (list []Delivery, next ID, err error)
+	// EventsOf returns events by their ids, in the order of these. Those that do not exist are left out.
+	EventsOf(ctx context.Context, ids []ID) ([]StoredEvent, error)
+	// MessagesOf returns the messages that were made for events, by event, in the order in which they were made. Fallbacks
+	// are left out, since no rule asked for them.
+	MessagesOf(ctx context.Context, events []ID) (map[ID][]Made, error)
 	// Backlog returns, for each notifier that has any, how many deliveries are unfinished or dead.
 	Backlog(ctx context.Context) ([]Backlog, error)
 }

@@ -175,7 +175,7 @@ func (b *Backtests) note(one *run, events int, at time.Time) {
 func (b *Backtests) history(ctx context.Context, one *run, f store.EventFilter) History {
 	return func(yield func(desk.Exported, error) bool) {
 		for {
-			page, err := desk.ExportFrom(ctx, b.o.Store, f, true)
+			page, err := desk.HistoryFrom(ctx, b.o.Store, f)
 			if err != nil {
 				yield(desk.Exported{}, err)
 				return

@@ -3,10 +3,13 @@ package desk
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/search"
+	"qaserelay/rules"
 )
 
 // maxExportBytes is the size of the bodies on a page of an export after which the page ends.
@@ -40,7 +43,7 @@ type Decided struct {
 
 // Export returns a page of events with their bodies, the oldest first, on request with the decisions.
 func (d *Desk) Export(ctx context.Context, f store.EventFilter, decided bool) (ExportPage, error) {
-	page, err := ExportFrom(ctx, d.o.Store, f, decided)
+	page, err := d.export(ctx, f, decided)
 	if f.After == 0 { // the other pages are of the same export
 		of := store.DeliveryFilter{EventName: f.Name, Project: f.Project, Before: f.Before}
 		d.note(ctx, deed{verb: VerbExport, details: strings.Join([]string{"events", FilterText(of)}, " ")}, err)
@@ -48,55 +51,144 @@ func (d *Desk) Export(ctx context.Context, f store.EventFilter, decided bool) (E
 	return page, err
 }
 
-// ExportFrom returns the page that Export returns, from a store that may have no relay.
-func ExportFrom(ctx context.Context, s store.Reader, f store.EventFilter, decided bool) (ExportPage, error) {
-	f.OldestFirst = true
-	found, next, err := s.Events(ctx, f)
+// export looks for events by the index if a filter allows it.
+func (d *Desk) export(ctx context.Context, f store.EventFilter, decided bool) (ExportPage, error) {
+	terms := search.Query{}.Of(search.Source, f.Source).Of(search.Project, f.Project).Of(search.Name, f.Name)
+	indexed, err := d.useIndex(ctx, terms, nil)
+	if err != nil {
+		return ExportPage{}, failed("reading how far events are indexed", err)
+	}
+	if !indexed {
+		return ExportFrom(ctx, d.o.Store, f, decided)
+	}
+	ids, next, err := d.o.Store.FindEvents(ctx, store.SearchFilter{Terms: terms, After: f.After, Before: f.Before, OldestFirst: true,
+		Limit: f.Limit})
 	if err != nil {
 		return ExportPage{}, failed("exporting events", err)
 	}
-	page := exportPage(found, next)
-	for i := range page.Events {
-		if !decided {
-			break
-		}
-		if page.Events[i].Decided, err = decidedOf(ctx, s, found[i]); err != nil {
-			return ExportPage{}, failed("reading a decision", err)
-		}
+	found, next, err := fitting(ctx, d.o.Store, ids, next)
+	if err != nil {
+		return ExportPage{}, failed("exporting events", err)
 	}
-	return page, nil
+	return exportPage(ctx, d.o.Store, past{found, next}, decided)
 }
 
-func exportPage(found []store.StoredEvent, next store.ID) ExportPage {
-	page, size := ExportPage{Events: []Exported{}, Next: idText(next)}, 0
-	for i, e := range found {
-		page.Events = append(page.Events, exportedOf(e))
-		if size += len(e.Body) + len(e.Facts); size > maxExportBytes && i+1 < len(found) {
-			page.Next = idText(e.ID)
+// fitting reads events until their bodies fill a page, and returns where the next page begins, or zero.
+func fitting(ctx context.Context, s store.Reader, ids []store.ID, next store.ID) (found []store.StoredEvent, _ store.ID, _ error) {
+	const atOnce = 16
+	size, last := 0, store.ID(0)
+	for some := range slices.Chunk(ids, atOnce) {
+		if size > maxExportBytes {
+			return found, last, nil
+		}
+		last = some[len(some)-1]
+		events, err := s.EventsOf(ctx, some)
+		if err != nil {
+			return nil, 0, err
+		}
+		for i := range events {
+			size += sizeOf(&events[i])
+		}
+		found = append(found, events...)
+	}
+	return found, next, nil
+}
+
+// ExportFrom returns the page that Export returns, from a store that may have no relay.
+func ExportFrom(ctx context.Context, s store.Reader, f store.EventFilter, decided bool) (ExportPage, error) {
+	all, err := read(ctx, s, f)
+	if err != nil {
+		return ExportPage{}, err
+	}
+	return exportPage(ctx, s, all, decided)
+}
+
+// HistoryFrom returns the page that ExportFrom returns, with the decisions, for use within this program: the bodies are as
+// they were stored, and may not be JSON.
+func HistoryFrom(ctx context.Context, s store.Reader, f store.EventFilter) (ExportPage, error) {
+	all, err := read(ctx, s, f)
+	if err != nil {
+		return ExportPage{}, err
+	}
+	page := ExportPage{Next: idText(all.next)}
+	for i := range all.events {
+		page.Events = append(page.Events, exportedOf(&all.events[i]))
+	}
+	return page, addDecided(ctx, s, all.events, page.Events)
+}
+
+// past is a page of stored events, the oldest first.
+type past struct {
+	events []store.StoredEvent
+	next   store.ID // the after of the next page, or zero
+}
+
+func read(ctx context.Context, s store.Reader, f store.EventFilter) (all past, err error) {
+	f.OldestFirst = true
+	all.events, all.next, err = s.Events(ctx, f)
+	return all, failed("exporting events", err)
+}
+
+func exportPage(ctx context.Context, s store.Reader, all past, decided bool) (ExportPage, error) {
+	page, size := ExportPage{Events: []Exported{}, Next: idText(all.next)}, 0
+	for i := range all.events {
+		e := exportedOf(&all.events[i])
+		e.Body, e.Facts = rawJSON(e.Body), rawJSON(e.Facts)
+		page.Events = append(page.Events, e)
+		if size += sizeOf(&all.events[i]); size > maxExportBytes && i+1 < len(all.events) {
+			page.Next = e.ID
 			break
 		}
 	}
-	return page
+	if !decided {
+		return page, nil
+	}
+	return page, addDecided(ctx, s, all.events[:len(page.Events)], page.Events)
 }
+
+// sizeOf returns the size of what an export holds of an event.
+func sizeOf(e *store.StoredEvent) int { return len(e.Body) + len(e.Facts) }
 
 // exportedOf returns a stored event in the form for other programs, without the decision.
-func exportedOf(e store.StoredEvent) Exported {
+func exportedOf(e *store.StoredEvent) Exported {
 	return Exported{ID: e.ID.String(), ReceivedAt: e.ReceivedAt, Source: e.Source, Project: e.Project, Event: e.Name,
-		ReplayOf: idText(e.ReplayOf), Kind: e.Kind, Body: rawJSON(e.Body), Facts: rawJSON(e.Facts)}
+		ReplayOf: idText(e.ReplayOf), Kind: e.Kind, Body: e.Body, Facts: e.Facts}
 }
 
-// decidedOf returns the decision on a stored event. Only events on which a rule matched have deliveries. Fallbacks are
-// left out: no rule asked for them.
-func decidedOf(ctx context.Context, s store.Reader, e store.StoredEvent) (*Decided, error) {
-	d := &Decided{Matched: orEmpty(eventOf(e).Matched), Messages: []Message{}}
-	if len(d.Matched) == 0 {
-		return d, nil
-	}
-	list, _, err := s.Deliveries(ctx, store.DeliveryFilter{Event: e.ID, OldestFirst: true, Limit: maxSiblings})
-	for _, one := range list {
-		if one.FallbackFor == 0 {
-			d.Messages = append(d.Messages, Message{Rule: one.Rule, Notifier: one.Notifier, Title: one.Title})
+// addDecided adds the decisions on stored events. Only events on which a rule matched have messages.
+func addDecided(ctx context.Context, s store.Reader, events []store.StoredEvent, to []Exported) error {
+	var ids []store.ID
+	for i := range events {
+		to[i].Decided = &Decided{Matched: orEmpty(matchedIn(events[i].Decisions)), Messages: []Message{}}
+		if len(to[i].Decided.Matched) > 0 {
+			ids = append(ids, events[i].ID)
 		}
 	}
-	return d, err
+	made, err := s.MessagesOf(ctx, ids)
+	if err != nil {
+		return failed("reading decisions", err)
+	}
+	for i := range events {
+		for _, m := range made[events[i].ID] {
+			to[i].Decided.Messages = append(to[i].Decided.Messages, Message{Rule: m.Rule, Notifier: m.Notifier, Title: m.Title})
+		}
+	}
+	return nil
+}
+
+// matchedIn returns the rules that have matched by a stored decision. One that cannot be read has matched nothing.
+func matchedIn(decisions []byte) (matched []string) {
+	var d struct {
+		Results []struct {
+			Rule    string
+			Outcome rules.Outcome
+		}
+	}
+	_ = json.Unmarshal(decisions, &d)
+	for _, r := range d.Results {
+		if r.Outcome.IsMatch() {
+			matched = append(matched, r.Rule)
+		}
+	}
+	return matched
 }

@@ -13,7 +13,8 @@ func TestAPageOfLongEventsIsShorter(t *testing.T) {
 		found[i] = store.StoredEvent{ID: store.ID(100 + i), Body: []byte(`{}`)}
 	}
 	found[1].Body = []byte(`"` + strings.Repeat("x", maxExportBytes) + `"`)
-	if page := exportPage(found, 500); len(page.Events) != 2 || page.Next != found[1].ID.String() {
-		t.Errorf("got %d events, next %s", len(page.Events), page.Next)
+	page, err := exportPage(t.Context(), nil, past{found, 500}, false)
+	if err != nil || len(page.Events) != 2 || page.Next != found[1].ID.String() {
+		t.Errorf("got %d events, next %s, %v", len(page.Events), page.Next, err)
 	}
 }

@@ -192,3 +192,30 @@ func (m *Store) DeliveriesOf(_ context.Context, events []store.ID, f store.Deliv
 	}
 	return list, m.fails
 }
+
+// EventsOf implements store.Reader.
+func (m *Store) EventsOf(_ context.Context, ids []store.ID) (list []store.StoredEvent, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range ids {
+		for i := range m.Stored {
+			if m.Stored[i].ID == id {
+				list = append(list, m.Stored[i])
+			}
+		}
+	}
+	return list, m.fails
+}
+
+// MessagesOf implements store.Reader.
+func (m *Store) MessagesOf(_ context.Context, events []store.ID) (map[store.ID][]store.Made, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	made := map[store.ID][]store.Made{}
+	for _, d := range m.rows {
+		if d.FallbackFor == 0 && slices.Contains(events, d.EventID) {
+			made[d.EventID] = append(made[d.EventID], store.Made{Rule: d.Rule, Notifier: d.Notifier, Title: d.Title})
+		}
+	}
+	return made, m.fails
+}

@@ -15,5 +15,5 @@ func TestMemoryDoesAsTheEnginesDo(t *testing.T) {
 		m := memory.New()
 		m.Clock = now
 		return func() store.Store { return m }
-	}, "fallback", "slots", "open slots")
+	}, "fallback", "slots", "open slots", "history")
 }
