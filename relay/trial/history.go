@@ -3,6 +3,7 @@ package trial
 import (
 	"bufio"
 	"context"
+	"encoding/gob"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -112,9 +113,13 @@ func (p Process) WorkOnHistory(ctx context.Context, in Input, events History, pr
 // feed writes the draft and the events. An error is one of reading events: the process may end before the last one.
 func feed(to io.WriteCloser, in Input, events History) error {
 	defer to.Close()
-	buffered := bufio.NewWriter(to)
-	enc := json.NewEncoder(buffered)
-	if enc.Encode(in) != nil {
+	draft, err := json.Marshal(in)
+	if err != nil {
+		return fmt.Errorf("encoding a draft: %w", err)
+	}
+	buffered := bufio.NewWriterSize(to, 64<<10)
+	enc := gob.NewEncoder(buffered) // of JSON, each body would be read once more on either side
+	if enc.Encode(draft) != nil {
 		return nil
 	}
 	for e, err := range events {
@@ -149,9 +154,13 @@ func hear(from io.Reader, progress func(int)) (last said, err error) {
 
 // mainOfHistory is the work of a process for history.
 func mainOfHistory(in io.Reader, out io.Writer) error {
-	dec, enc := json.NewDecoder(bufio.NewReaderSize(in, 1<<20)), json.NewEncoder(out)
+	dec, enc := gob.NewDecoder(bufio.NewReaderSize(in, 64<<10)), json.NewEncoder(out)
+	var draft []byte
 	var input Input
-	if err := dec.Decode(&input); err != nil {
+	if err := dec.Decode(&draft); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(draft, &input); err != nil {
 		return err
 	}
 	events := func(yield func(desk.Exported, error) bool) {

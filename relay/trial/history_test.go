@@ -37,7 +37,7 @@ func TestABacktestOfADraftHasTheFiguresOfTheCommand(t *testing.T) {
 	const events = 700
 	for i := range events {
 		w.keep(at.Add(time.Duration(i)*time.Second),
-			fmt.Sprintf(`{"event_name":"run.completed","project_code":"WEB","payload":{"id":%d,"failed":%d}}`, i, i%4))
+			fmt.Sprintf("{\"event_name\":\"run.completed\",\"project_code\":\"WEB\",\"payload\":{\"id\":%d,\"failed\":%d,\"title\":\"\xff\"}}", i, i%4))
 	}
 	b := trial.NewBacktests(trial.BacktestOptions{Config: func() *config.Config { return w.cfg }, Store: w.store,
 		Work: trial.Self().WorkOnHistory})

@@ -153,6 +153,7 @@ func safeWork(in Input) (out Output) {
 func bound(longest time.Duration) {
 	runtime.GOMAXPROCS(1)
 	debug.SetMemoryLimit(maxMemory / 2)
+	debug.SetGCPercent(400) // it is short of time rather than of memory
 	debug.SetMaxStack(maxMemory / 4)
 	yieldToOthers()
 	limitMemory(2 * maxMemory)

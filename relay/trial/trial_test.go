@@ -95,8 +95,8 @@ func newWorld(t testing.TB, text string) *world {
 
 func (w *world) config() *config.Config { return w.cfg }
 
-// fill stores ended runs of the last day, in batches. A rule has matched each tenth of them.
-func (w *world) fill(events int) {
+// fill stores ended runs of the last day, in batches. A rule has matched one of so many of them.
+func (w *world) fill(events, matches int) {
 	w.t.Helper()
 	from := time.Now().Add(-23 * time.Hour)
 	for done := 0; done < events; {
@@ -109,7 +109,7 @@ func (w *world) fill(events int) {
 				ReceivedAt: at, Hash: sha256.Sum256([]byte(body))})
 		}
 		_, err := w.store.Accept(w.t.Context(), batch, func(i int, _ func(string) ([]byte, error)) (store.Plan, error) {
-			if i%10 > 0 {
+			if i%matches > 0 {
 				return store.Plan{Decisions: []byte(`{"results":[],"not_matched":3}`)}, nil
 			}
 			return store.Plan{Decisions: []byte(`{"results":[{"rule":"failed-run","outcome":"matched"}],"not_matched":2}`),

@@ -32,7 +32,7 @@ const (
 // that is not in it has not failed. The zero value is empty.
 type History struct {
 	Runs   []Past // the newest end first
-	Older  []Past // runs before these, only with end, rate and duration
+	Older  []End  // of the runs before these
 	cases  map[int64]*series
 	passed IDs // cases that have passed once, as far as they are known
 	seen   linked
@@ -40,12 +40,26 @@ type History struct {
 
 // Past is a run of a series that has ended.
 type Past struct {
-	ID, Title  string
+	ID, Title string
+	Known     bool // it is known which cases failed
+	End
+}
+
+// End is how a run has ended. It has no pointers, since a history has many.
+type End struct {
 	FinishedAt int64 // Unix seconds
-	Rate       int   // the share of passed cases in per mille, or -1
 	DurationMS int64
+	Rate       int // the share of passed cases in per mille, or -1
 	Aborted    bool
-	Known      bool // it is known which cases failed
+}
+
+// ends returns the ends of all runs.
+func (h *History) ends() []End {
+	all := make([]End, 0, len(h.Runs)+len(h.Older))
+	for i := range h.Runs {
+		all = append(all, h.Runs[i].End)
+	}
+	return append(all, h.Older...)
 }
 
 // series are the outcomes of one case.
@@ -97,9 +111,11 @@ func ReadHistory(data []byte) *History {
 	if form < firstVersion || form > version {
 		return h
 	}
-	for range min(r.number(), maxRuns) {
-		run := Past{ID: r.text(), Title: r.text(), FinishedAt: int64(r.number()), Rate: int(r.number()) - 1,
-			DurationMS: int64(r.number())}
+	runs := min(r.number(), maxRuns)
+	h.Runs = make([]Past, 0, min(int(runs)+1, len(r.data))) // with room for the next one
+	for range runs {
+		run := Past{ID: r.text(), Title: r.text(), End: End{FinishedAt: int64(r.number()), Rate: int(r.number()) - 1,
+			DurationMS: int64(r.number())}}
 		flags := r.byte()
 		run.Aborted, run.Known = flags&1 != 0, flags&2 != 0
 		h.Runs = append(h.Runs, run)
@@ -193,7 +209,8 @@ func (h *History) lastFailure(id int64) int {
 }
 
 func (h *History) encode() []byte {
-	out := binary.AppendUvarint([]byte{version}, uint64(len(h.Runs)))
+	out := make([]byte, 0, 256+40*len(h.Runs)+12*len(h.Older)) // mostly enough
+	out = binary.AppendUvarint(append(out, version), uint64(len(h.Runs)))
 	for _, r := range h.Runs {
 		out = appendText(appendText(out, r.ID), r.Title)
 		for _, n := range []int64{r.FinishedAt, int64(r.Rate) + 1, r.DurationMS} {
@@ -236,10 +253,15 @@ func (h *History) appendOlder(out []byte) []byte {
 }
 
 // older reads what appendOlder has written.
-func (r *reader) older() (all []Past) {
-	for range min(r.number(), maxOlder) {
+func (r *reader) older() []End {
+	n := min(r.number(), maxOlder)
+	if r.bad || n == 0 {
+		return nil
+	}
+	all := make([]End, 0, min(int(n)+1, len(r.data))) // with room for the next one
+	for range n {
 		end, rate, took := r.number(), r.number(), r.number()
-		all = append(all, Past{FinishedAt: int64(end), Rate: int(rate>>1) - 1, DurationMS: int64(took), Aborted: rate&1 != 0})
+		all = append(all, End{FinishedAt: int64(end), Rate: int(rate>>1) - 1, DurationMS: int64(took), Aborted: rate&1 != 0})
 	}
 	return all
 }
@@ -344,20 +366,19 @@ func (h *History) add(run Past) int {
 		at++
 	}
 	if at == maxRuns {
-		h.addOlder(run)
+		h.addOlder(run.End)
 		return -1
 	}
 	h.Runs = slices.Insert(h.Runs, at, run)
 	if len(h.Runs) > maxRuns {
-		h.addOlder(h.Runs[maxRuns])
+		h.addOlder(h.Runs[maxRuns].End)
 		h.Runs = h.Runs[:maxRuns]
 	}
 	return at
 }
 
 // addOlder adds a run to those before the ones whose cases are kept.
-func (h *History) addOlder(run Past) {
-	run = Past{FinishedAt: run.FinishedAt, Rate: run.Rate, DurationMS: run.DurationMS, Aborted: run.Aborted}
+func (h *History) addOlder(run End) {
 	at := 0
 	for at < len(h.Older) && h.Older[at].FinishedAt > run.FinishedAt {
 		at++

@@ -77,7 +77,7 @@ func (s *Period) Payload() (payload map[string]any, ended int) {
 func (s *Period) add(r *Ran) {
 	from, to, before := s.From.Unix(), s.To.Unix(), s.runs
 	var took, tookBefore []int
-	for _, run := range slices.Concat(r.History.Runs, r.History.Older) {
+	for _, run := range r.History.ends() {
 		switch {
 		case run.FinishedAt >= to:
 			continue

@@ -108,7 +108,7 @@ func (r *Report) compare() {
 	}
 	if r.Facts != nil && r.Facts.Compared != nil {
 		c := r.Facts.Compared
-		r.Compared, r.api = &Past{ID: c.Run, Title: c.Title, FinishedAt: c.FinishedAt, Rate: -1, Known: true}, true
+		r.Compared, r.api = &Past{ID: c.Run, Title: c.Title, Known: true, End: End{FinishedAt: c.FinishedAt, Rate: -1}}, true
 	}
 }
 
@@ -373,8 +373,8 @@ func (r *Report) remember() {
 		r.trend()
 		return
 	}
-	run := Past{ID: short(r.ID), Title: short(r.Title), FinishedAt: r.FinishedAt, Rate: -1, DurationMS: r.DurationMS,
-		Aborted: r.Aborted, Known: r.known() || r.Failed == 0 && !r.Aborted && r.Cases > 0}
+	run := Past{ID: short(r.ID), Title: short(r.Title), Known: r.known() || r.Failed == 0 && !r.Aborted && r.Cases > 0,
+		End: End{FinishedAt: r.FinishedAt, Rate: -1, DurationMS: r.DurationMS, Aborted: r.Aborted}}
 	if r.Cases > 0 && !r.Aborted {
 		run.Rate = max(0, min(1000, r.Passed*1000/r.Cases))
 	}
