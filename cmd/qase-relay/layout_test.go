@@ -110,9 +110,9 @@ func mayImport() map[string][]string {
 		"relay/store/listing":        {"relay/store", "relay/store/engine"},
 		"relay/store/search":         {"relay/store", "rules/event", "rules/value"},
 		"relay/store/ledger":         {"relay/store", "relay/store/engine", "relay/store/listing", "relay/store/search"},
-		"relay/store/storetest/seed": {"relay/store", "relay/store/transfer"},                     // for tests
-		"relay/store/storetest":      {"relay/store", "relay/store/engine", "relay/store/search"}, // for tests
-		"relay/store/memory":         {"relay/store", "relay/store/engine", "relay/store/search"}, // for tests
+		"relay/store/storetest/seed": {"relay/store", "relay/store/ledger", "relay/store/transfer"}, // for tests
+		"relay/store/storetest":      {"relay/store", "relay/store/engine", "relay/store/search"},   // for tests
+		"relay/store/memory":         {"relay/store", "relay/store/engine", "relay/store/search"},   // for tests
 		"relay/store/transfer":       {},
 		"relay/store/sqlite": {"relay/store", "relay/store/engine", "relay/store/groupcommit",
 			"relay/store/ledger", "relay/store/listing", "relay/store/sqlite/conn", "relay/store/sqlite/dbfile", "relay/store/sqlite/tables",
