@@ -42,12 +42,14 @@ type Tally struct {
 
 // TallyFilter selects tallies of one kind.
 type TallyFilter struct {
-	Kind    string
-	Minute  bool
-	A, B    string // empty selects all
-	From    time.Time
-	Until   time.Time
-	MaxRows int // zero is any number
+	Kind   string
+	Minute bool
+	A, B   string // empty selects all
+	From   time.Time
+	Until  time.Time
+	// Step sums what is in one step, each of this length from From on; At is that of the first tally in it. A step that is
+	// longer than the time sums all of it. Zero sums nothing.
+	Step time.Duration
 }
 
 // LatencyBuckets is the number of buckets of a histogram of durations. Bucket 0 is under a millisecond, each further

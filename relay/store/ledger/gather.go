@@ -3,12 +3,14 @@ package ledger
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/engine"
 )
 
 // gatherFor is how long counts wait in memory at most, so that many commits share one write. A process that is killed
@@ -27,6 +29,8 @@ type Gather struct {
 	last    store.ID    // the newest event that is counted
 	timer   *time.Timer // runs while something waits
 	stopped bool
+	begun   int        // how many writes have begun
+	busy    bool       // the last one has not ended
 	writing sync.Mutex // held by Flush, so that a caller that comes later finds everything written
 }
 
@@ -80,6 +84,10 @@ func (g *Gather) Flush(ctx context.Context) error {
 	g.mu.Lock()
 	counts, seen, last := g.counts, g.seen, g.last
 	g.counts, g.seen = nil, nil
+	if len(counts)+len(seen) > 0 {
+		g.begun, g.busy = g.begun+1, true
+		defer g.ended()
+	}
 	if g.timer != nil {
 		g.timer.Stop()
 		g.timer = nil
@@ -93,6 +101,45 @@ func (g *Gather) Flush(ctx context.Context) error {
 		g.putBack(counts, seen)
 	}
 	return err
+}
+
+func (g *Gather) ended() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.busy = false
+}
+
+// readTries is how often Beside reads if a write comes between.
+const readTries = 3
+
+// Beside calls read, which reads the tables, and returns what waits and is not in them. It reads again if a write comes
+// between, so that nothing is missing or counted twice.
+func (g *Gather) Beside(ctx context.Context, read func() error) (
+	counts map[place]int64, seen map[pair]store.ID, err error) {
+	for range readTries {
+		g.mu.Lock()
+		begun, busy := g.begun, g.busy
+		counts, seen = maps.Clone(g.counts), maps.Clone(g.seen)
+		g.mu.Unlock()
+		if busy {
+			g.writing.Lock() // until it has ended
+			g.writing.Unlock()
+			continue
+		}
+		if err := read(); err != nil {
+			return nil, nil, err
+		}
+		g.mu.Lock()
+		same := g.begun == begun
+		g.mu.Unlock()
+		if same {
+			return counts, seen, nil
+		}
+	}
+	if err := g.Flush(ctx); err != nil {
+		return nil, nil, engine.Wrap(err, "writing tallies")
+	}
+	return nil, nil, read()
 }
 
 func (g *Gather) putBack(counts map[place]int64, seen map[pair]store.ID) {

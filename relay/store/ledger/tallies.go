@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -24,57 +25,132 @@ func Bucket(kind string, minute bool, at time.Time) (string, int64) {
 }
 
 // Tallies implements store.Tallies.
-func (db *DB) Tallies(ctx context.Context, f store.TallyFilter) ([]store.Tally, error) {
-	if err := db.flush(ctx); err != nil {
-		return nil, err
-	}
-	kind, from := Bucket(f.Kind, f.Minute, f.From)
-	_, until := Bucket(f.Kind, f.Minute, f.Until)
-	var w listing.Where
-	w.Add("kind = ?", kind)
-	w.Add("bucket >= ?", from)
-	if !f.Until.IsZero() {
-		w.Add("bucket < ?", until)
-	}
-	w.Equal("a", f.A)
-	w.Equal("b", f.B)
-	limit := cmp.Or(f.MaxRows, 1<<30)
-	q := ask("SELECT bucket, a, b, CAST(sum(n) AS bigint) FROM tally", w, " GROUP BY bucket, a, b ORDER BY bucket, a, b", limit)
-	size := time.Hour
+func (db *DB) Tallies(ctx context.Context, f store.TallyFilter) (all []store.Tally, err error) {
+	t := tallied{TallyFilter: f, size: time.Hour, step: 1}
 	if f.Minute {
-		size = time.Minute
+		t.size = time.Minute
 	}
-	all, err := list(ctx, db, q, func(r Row) store.Tally {
-		return store.Tally{Kind: f.Kind, Minute: f.Minute, At: time.Unix(r.Int(0)*int64(size.Seconds()), 0).UTC(),
-			A: r.Text(1), B: r.Text(2), N: r.Int(3)}
+	t.step = max(1, int64(f.Step/t.size))
+	t.kind, t.from = Bucket(f.Kind, f.Minute, f.From)
+	t.until = math.MaxInt64
+	if !f.Until.IsZero() {
+		_, t.until = Bucket(f.Kind, f.Minute, f.Until)
+	}
+	q := t.query()
+	waiting, _, err := db.beside(ctx, func() (err error) {
+		all, err = list(ctx, db, q, func(r Row) store.Tally { return t.tally(r.Int(0), r.Text(1), r.Text(2), r.Int(3)) })
+		return err
 	})
-	return all, engine.Wrap(err, "reading tallies")
+	return t.with(all, waiting), engine.Wrap(err, "reading tallies")
 }
 
-// flush writes what was counted and waits in memory, so that what is read is complete.
-func (db *DB) flush(ctx context.Context) error {
+// beside calls read, and returns what waits in memory beside what it has read.
+func (db *DB) beside(ctx context.Context, read func() error) (map[place]int64, map[pair]store.ID, error) {
 	if db.Waiting == nil {
-		return nil
+		return nil, nil, read()
 	}
-	return engine.Wrap(db.Waiting.Flush(ctx), "writing tallies")
+	return db.Waiting.Beside(ctx, read)
+}
+
+// tallied is what Tallies selects: buckets of a kind as the engines keep them.
+type tallied struct {
+	store.TallyFilter
+	kind        string
+	from, until int64
+	size        time.Duration // of a bucket
+	step        int64         // how many of them are summed
+}
+
+func (t *tallied) query() query {
+	at, group, args := "bucket", "bucket", []any(nil)
+	if t.step > 1 {
+		at, group, args = "min(bucket)", "(bucket - ?) / ?", []any{t.from, t.step}
+	}
+	var w listing.Where
+	w.Add("kind = ?", t.kind)
+	w.Add("bucket >= ?", t.from)
+	w.Add("bucket < ?", t.until)
+	w.Equal("a", t.A)
+	w.Equal("b", t.B)
+	return query{"SELECT " + at + ", a, b, CAST(sum(n) AS bigint) FROM tally" + w.Text() + " GROUP BY " + group +
+		", a, b ORDER BY 1, a, b", append(w.Args, args...)}
+}
+
+func (t *tallied) tally(bucket int64, a, b string, n int64) store.Tally {
+	at := time.Unix(bucket*int64(t.size.Seconds()), 0).UTC()
+	return store.Tally{Kind: t.Kind, Minute: t.Minute, At: at, A: a, B: b, N: n}
+}
+
+// takes reports whether a tally is selected.
+func (t *tallied) takes(at place) bool {
+	return at.kind == t.kind && at.bucket >= t.from && at.bucket < t.until && (t.A == "" || t.A == at.a) &&
+		(t.B == "" || t.B == at.b)
+}
+
+// with adds what waits to what is in the table.
+func (t *tallied) with(all []store.Tally, waiting map[place]int64) []store.Tally {
+	type key struct {
+		step int64
+		a, b string
+	}
+	rows := map[key]int{}
+	for at, n := range waiting {
+		if !t.takes(at) {
+			continue
+		}
+		if len(rows) == 0 {
+			for i, row := range all {
+				rows[key{(row.At.Unix()/int64(t.size.Seconds()) - t.from) / t.step, row.A, row.B}] = i
+			}
+		}
+		one := t.tally(at.bucket, at.a, at.b, n)
+		of := key{(at.bucket - t.from) / t.step, at.a, at.b}
+		i, known := rows[of]
+		if !known {
+			rows[of], all = len(all), append(all, one)
+			continue
+		}
+		all[i].N += n
+		if one.At.Before(all[i].At) {
+			all[i].At = one.At
+		}
+	}
+	if len(rows) > 0 {
+		slices.SortFunc(all, func(x, y store.Tally) int {
+			return cmp.Or(x.At.Compare(y.At), strings.Compare(x.A, y.A), strings.Compare(x.B, y.B))
+		})
+	}
+	return all
 }
 
 // Seen implements store.Tallies.
-func (db *DB) Seen(ctx context.Context, kind string) ([]store.Seen, error) {
-	if err := db.flush(ctx); err != nil {
-		return nil, err
-	}
+func (db *DB) Seen(ctx context.Context, kind string) (all []store.Seen, err error) {
 	q := query{"SELECT name, max(id) FROM seen WHERE kind = ? GROUP BY name ORDER BY name", []any{kind}}
-	all, err := list(ctx, db, q, func(r Row) store.Seen { return store.Seen{Kind: kind, Name: r.Text(0), ID: r.ID(1)} })
+	_, waiting, err := db.beside(ctx, func() (err error) {
+		all, err = list(ctx, db, q, func(r Row) store.Seen { return store.Seen{Kind: kind, Name: r.Text(0), ID: r.ID(1)} })
+		return err
+	})
+	for at, id := range waiting {
+		if at.kind != kind {
+			continue
+		}
+		i, known := slices.BinarySearchFunc(all, at.a, func(s store.Seen, name string) int {
+			return strings.Compare(s.Name, name)
+		})
+		if !known {
+			all = slices.Insert(all, i, store.Seen{Kind: kind, Name: at.a})
+		}
+		all[i].ID = max(all[i].ID, id)
+	}
 	return all, engine.Wrap(err, "reading what was seen last")
 }
 
-// candidates is how many deliveries of a notifier LastAttempts looks at, of each kind.
-const candidates = 200
+// LastAttempts looks at so many deliveries of a notifier at least and at most, of each kind.
+const fewCandidates, candidates = 50, 200
 
 // newest returns among how many deliveries of all notifiers LastAttempts looks for them: first among few, which is
-// enough for most notifiers, then among many.
-func newest() []int { return []int{2_000, 50_000} }
+// enough for most notifiers, then among more.
+func newest() []int { return []int{2_000, 10_000, 50_000} }
 
 // LastAttempts implements store.Tallies.
 func (db *DB) LastAttempts(ctx context.Context, notifier string, limit int) ([]store.NotifierAttempt, error) {
@@ -85,7 +161,7 @@ func (db *DB) LastAttempts(ctx context.Context, notifier string, limit int) ([]s
 		if err != nil {
 			return nil, engine.Wrap(err, "looking for the newest deliveries")
 		}
-		if ids, err = db.attempted(ctx, notifier, end); err != nil {
+		if ids, err = db.attempted(ctx, notifier, end, max(limit, fewCandidates)); err != nil {
 			return nil, engine.Wrap(err, "looking for the last attempts")
 		}
 		if end == 0 || len(ids) >= limit {
@@ -104,14 +180,14 @@ func (db *DB) LastAttempts(ctx context.Context, notifier string, limit int) ([]s
 }
 
 // attempted returns the deliveries of a notifier that may have been tried last: the newest ones after an id, the newest
-// dead ones, and those that are due first.
-func (db *DB) attempted(ctx context.Context, notifier string, after store.ID) (ids []store.ID, err error) {
+// dead ones, and those that are due first, so many of each.
+func (db *DB) attempted(ctx context.Context, notifier string, after store.ID, most int) (ids []store.ID, err error) {
 	for _, q := range []query{
-		{"SELECT id FROM deliveries WHERE id > ? AND notifier = ? ORDER BY id DESC LIMIT ?", []any{after, notifier, candidates}},
+		{"SELECT id FROM deliveries WHERE id > ? AND notifier = ? ORDER BY id DESC LIMIT ?", []any{after, notifier, most}},
 		{"SELECT id FROM deliveries WHERE id > ? AND notifier = ? AND state = 'dead' ORDER BY id DESC LIMIT ?",
-			[]any{after, notifier, candidates}},
+			[]any{after, notifier, most}},
 		{"SELECT id FROM deliveries WHERE " + db.Pending + " AND notifier = ? ORDER BY next_at LIMIT ?",
-			[]any{notifier, candidates}},
+			[]any{notifier, most}},
 	} {
 		some, err := list(ctx, db, q, func(r Row) store.ID { return r.ID(0) })
 		if err != nil {

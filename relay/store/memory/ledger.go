@@ -84,14 +84,22 @@ func (m *Store) AddAudit(_ context.Context, e store.AuditEntry) error {
 	return m.fails
 }
 
-// Tallies implements store.Tallies. It counts nothing by itself.
+// Tallies implements store.Tallies. It counts nothing by itself, and sums what has the same A and B if there are steps.
 func (m *Store) Tallies(_ context.Context, f store.TallyFilter) (list []store.Tally, _ error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, t := range m.tallies {
-		if t.Kind == f.Kind && t.Minute == f.Minute {
-			list = append(list, t)
+		if t.Kind != f.Kind || t.Minute != f.Minute {
+			continue
 		}
+		i := slices.IndexFunc(list, func(x store.Tally) bool {
+			return f.Step > 0 && x.A == t.A && x.B == t.B && x.At.Sub(f.From)/f.Step == t.At.Sub(f.From)/f.Step
+		})
+		if i < 0 {
+			list = append(list, t)
+			continue
+		}
+		list[i].N += t.N
 	}
 	return list, m.fails
 }

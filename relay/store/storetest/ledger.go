@@ -191,6 +191,30 @@ func tallyCases() map[string]func(*Fixture) {
 					At: start.Add(time.Hour).Truncate(size), A: "WEB", B: "held", N: 1}})
 			}
 		},
+		"tallies are summed by steps, also those that were counted a moment ago": func(f *Fixture) {
+			hour := f.Now().Truncate(time.Hour)
+			held := func(ago time.Duration) store.Tally {
+				return store.Tally{Kind: store.TallyEvent, At: hour.Add(-ago), A: "WEB", B: "held", N: 1}
+			}
+			f.NoError(f.AddTallies(f.Context(), []store.Tally{held(13 * time.Hour), held(9 * time.Hour), held(8 * time.Hour),
+				held(2 * time.Hour)}))
+			f.outlinedEvents()
+			for step, want := range map[time.Duration]string{0: "[9 1, 8 1, 2 1, 0 1]", time.Hour: "[9 1, 8 1, 2 1, 0 1]",
+				6 * time.Hour: "[9 2, 2 2]", store.TallyHoursKept: "[9 4]"} {
+				list, err := f.Tallies(f.Context(), store.TallyFilter{Kind: store.TallyEvent, A: "WEB", B: "held",
+					From: hour.Add(-11 * time.Hour), Step: step})
+				f.NoError(err)
+				var all []string
+				for _, t := range list {
+					all = append(all, fmt.Sprint(int(hour.Sub(t.At).Hours()), " ", t.N))
+				}
+				f.Equal(fmt.Sprint("sums of ", step), "["+strings.Join(all, ", ")+"]", want)
+			}
+			all, err := f.Tallies(f.Context(), store.TallyFilter{Kind: store.TallyEvent, From: hour.Add(-11 * time.Hour),
+				Step: 12 * time.Hour})
+			f.NoError(err)
+			f.Equal("by outcome", words(all[0].N, all[1].B, all[2].B, len(all)), "4 error none 4")
+		},
 		"tallies are added, and a purge deletes old ones": func(f *Fixture) {
 			now := f.Now()
 			var list []store.Tally
