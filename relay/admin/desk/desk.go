@@ -189,6 +189,15 @@ func (d *Desk) Drift() []relay.Drift { return d.o.Drift() }
 
 // Notifiers lists the configured notifiers, followed by those that are no longer configured but still have deliveries.
 func (d *Desk) Notifiers(ctx context.Context) ([]Notifier, error) {
+	list, err := d.notifiers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return list, d.addFailing(ctx, list)
+}
+
+// notifiers is Notifiers without why they fail.
+func (d *Desk) notifiers(ctx context.Context) ([]Notifier, error) {
 	backlog, err := d.o.Store.Backlog(ctx)
 	if err != nil {
 		return nil, failed("counting the backlog", err)
@@ -204,7 +213,7 @@ func (d *Desk) Notifiers(ctx context.Context) ([]Notifier, error) {
 			list[i].Oldest = &b.Oldest
 		}
 	}
-	return list, errors.Join(d.addRelays(ctx, list), d.addFailing(ctx, list))
+	return list, d.addRelays(ctx, list)
 }
 
 // Dead returns how many deliveries of each notifier are dead.

@@ -38,7 +38,8 @@ func (d *Desk) Feeds(ctx context.Context) ([]Feed, error) {
 		return nil, failed("reading the last events of feeds", err)
 	}
 	now := d.o.Store.Now()
-	counts, err := d.o.Store.Tallies(ctx, store.TallyFilter{Kind: store.TallyName, From: now.AddDate(0, 0, -perDayDays)})
+	counts, err := d.o.Store.Tallies(ctx, store.TallyFilter{Kind: store.TallyName, From: now.AddDate(0, 0, -perDayDays),
+		Step: wholeTime})
 	if err != nil {
 		return nil, failed("counting the events of feeds", err)
 	}

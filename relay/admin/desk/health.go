@@ -55,7 +55,7 @@ const (
 // NotifierHealth returns how a notifier does. For one that is not configured and has no deliveries it returns
 // dispatch.ErrNoNotifier.
 func (d *Desk) NotifierHealth(ctx context.Context, name string) (Health, error) {
-	list, err := d.Notifiers(ctx)
+	list, err := d.notifiers(ctx)
 	if err != nil {
 		return Health{}, err
 	}
@@ -63,19 +63,18 @@ func (d *Desk) NotifierHealth(ctx context.Context, name string) (Health, error) 
 	if i < 0 {
 		return Health{}, dispatch.ErrNoNotifier
 	}
-	return d.healthOf(ctx, list[i])
-}
-
-func (d *Desk) healthOf(ctx context.Context, n Notifier) (Health, error) {
-	h := Health{Notifier: n, Reasons: []Reason{}, Recent: []LastAttempt{}}
+	h := Health{Notifier: list[i], Reasons: []Reason{}, Recent: []LastAttempt{}}
 	if err := d.countHealth(ctx, &h); err != nil {
 		return Health{}, failed("reading what was counted", err)
 	}
-	attempts, err := d.o.Store.LastAttempts(ctx, n.Name, ratedAttempts)
+	attempts, err := d.o.Store.LastAttempts(ctx, name, ratedAttempts)
 	if err != nil {
 		return Health{}, failed("reading the last attempts", err)
 	}
-	h.RateUsed = d.rateUsed(n.Name, attempts)
+	if h.mayFail() {
+		h.Failing = failingOf(attempts[:min(len(attempts), failingAttempts)])
+	}
+	h.RateUsed = d.rateUsed(name, attempts)
 	for _, a := range attempts[:min(len(attempts), recentAttempts)] {
 		h.Recent = append(h.Recent, LastAttempt{Delivery: a.Delivery.String(), Title: a.Title, At: a.At,
 			Seconds: a.Took.Seconds(), OK: a.Reason == "", Status: a.Status, Reason: a.Reason, Error: a.Error})
@@ -83,30 +82,43 @@ func (d *Desk) healthOf(ctx context.Context, n Notifier) (Health, error) {
 	return h, nil
 }
 
-// NotifiersHealth returns how each notifier does.
+// NotifiersHealth returns how each notifier does, without its attempts, their reasons and the use of its limit.
 func (d *Desk) NotifiersHealth(ctx context.Context) ([]Health, error) {
 	list, err := d.Notifiers(ctx)
 	if err != nil {
 		return nil, err
 	}
+	ended, err1 := d.lastDay(ctx, store.TallyDelivery, "")
+	sent, err2 := d.lastDay(ctx, store.TallySent, "")
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, failed("reading what was counted", err)
+	}
 	all := make([]Health, 0, len(list))
 	for _, n := range list {
-		h, err := d.healthOf(ctx, n)
-		if err != nil {
-			return nil, err
-		}
+		h := Health{Notifier: n, Reasons: []Reason{}, Recent: []LastAttempt{}}
+		h.count(ended[n.Name])
+		h.Latency = latencyOf(sent[n.Name])
 		all = append(all, h)
 	}
 	return all, nil
 }
 
-// countHealth sets what was counted in the last 24 hours.
-func (d *Desk) countHealth(ctx context.Context, h *Health) error {
-	from := d.o.Store.Now().Add(-healthWindow)
-	tallies := func(kind string, minute bool) ([]store.Tally, error) {
-		return d.o.Store.Tallies(ctx, store.TallyFilter{Kind: kind, Minute: minute, A: h.Name, From: from})
+// wholeTime is longer than all that tallies are summed for.
+const wholeTime = 10 * store.TallyHoursKept
+
+// lastDay returns the sums of the last 24 hours of a kind, by notifier: of one, or of all.
+func (d *Desk) lastDay(ctx context.Context, kind, notifier string) (map[string][]store.Tally, error) {
+	list, err := d.o.Store.Tallies(ctx, store.TallyFilter{Kind: kind, Minute: kind == store.TallyDelivery, A: notifier,
+		From: d.o.Store.Now().Add(-healthWindow), Step: wholeTime})
+	of := map[string][]store.Tally{}
+	for _, t := range list {
+		of[t.A] = append(of[t.A], t)
 	}
-	ended, err1 := tallies(store.TallyDelivery, true)
+	return of, err
+}
+
+// count sets how many deliveries ended, and how.
+func (h *Health) count(ended []store.Tally) {
 	for _, t := range ended {
 		switch store.State(t.B) {
 		case store.Delivered:
@@ -119,22 +131,26 @@ func (d *Desk) countHealth(ctx context.Context, h *Health) error {
 		share := float64(h.Delivered) / float64(all)
 		h.Success = &share
 	}
-	sent, err2 := tallies(store.TallySent, false)
-	h.Latency = latencyOf(sent)
-	took, err3 := tallies(store.TallyAttempt, false)
-	h.Took = latencyOf(took)
-	reasons, err4 := tallies(store.TallyReason, false)
-	counts := map[string]int64{}
-	for _, t := range reasons {
-		counts[t.B] += t.N
+}
+
+// countHealth sets what was counted in the last 24 hours.
+func (d *Desk) countHealth(ctx context.Context, h *Health) error {
+	var errs []error
+	tallies := func(kind string) []store.Tally {
+		of, err := d.lastDay(ctx, kind, h.Name)
+		errs = append(errs, err)
+		return of[h.Name]
 	}
-	for reason, n := range counts {
-		h.Reasons = append(h.Reasons, Reason{reason, n})
+	h.count(tallies(store.TallyDelivery))
+	h.Latency = latencyOf(tallies(store.TallySent))
+	h.Took = latencyOf(tallies(store.TallyAttempt))
+	for _, t := range tallies(store.TallyReason) {
+		h.Reasons = append(h.Reasons, Reason{t.B, t.N})
 	}
 	slices.SortFunc(h.Reasons, func(x, y Reason) int {
 		return cmp.Or(cmp.Compare(y.Count, x.Count), strings.Compare(x.Reason, y.Reason))
 	})
-	return errors.Join(err1, err2, err3, err4)
+	return errors.Join(errs...)
 }
 
 func latencyOf(list []store.Tally) *Latency {

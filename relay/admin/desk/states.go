@@ -58,11 +58,14 @@ func (d *Desk) addRelays(ctx context.Context, list []Notifier) error {
 	return nil
 }
 
+// mayFail reports whether it has to be asked why attempts fail.
+func (n *Notifier) mayFail() bool { return n.Dead > 0 && n.Sends() }
+
 // addFailing adds why notifiers fail that have dead letters.
 func (d *Desk) addFailing(ctx context.Context, list []Notifier) error {
 	for i := range list {
 		n := &list[i]
-		if n.Dead == 0 || !n.Sends() {
+		if !n.mayFail() {
 			continue
 		}
 		last, err := d.o.Store.LastAttempts(ctx, n.Name, failingAttempts)

@@ -95,7 +95,8 @@ func (d *Desk) Stats(ctx context.Context, q StatsQuery) (Stats, error) {
 		return Stats{}, err
 	}
 	minute := c.minute && q.Step%time.Hour != 0
-	list, err := d.o.Store.Tallies(ctx, store.TallyFilter{Kind: c.tally, A: q.Name, Minute: minute, From: s.Since, Until: s.Until})
+	list, err := d.o.Store.Tallies(ctx, store.TallyFilter{Kind: c.tally, A: q.Name, Minute: minute, From: s.Since,
+		Until: s.Until, Step: q.Step})
 	if err != nil {
 		return Stats{}, failed("reading what was counted", err)
 	}
