@@ -64,6 +64,8 @@ type Engine struct {
 	log        sampledlog.Log
 	eventLines sampledlog.Limit
 	inbox      groupcommit.Queue[*pendingEvent]
+	answering  atomic.Int32  // calls of Accept that run
+	answered   atomic.Uint64 // those that have ended
 	decide     func(*rules.Set, *event.Event, rules.State) rules.Decision
 	health     health
 	capacity   capacity
@@ -100,6 +102,9 @@ func New(o Options) *Engine {
 // event may be stored nevertheless; the sender's next try is then a duplicate.
 func (e *Engine) Accept(ctx context.Context, ev *event.Event) (Receipt, error) {
 	p := &pendingEvent{event: ev, hash: bodyHash(ev), done: make(chan struct{})}
+	e.answering.Add(1)
+	defer e.answered.Add(1)
+	defer e.answering.Add(-1)
 	if err := e.enqueue(p); err != nil {
 		return Receipt{}, err
 	}

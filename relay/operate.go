@@ -19,6 +19,11 @@ func (e *Engine) Silences() *silences.Register { return e.silences }
 // Config returns the current configuration.
 func (e *Engine) Config() *config.Config { return e.config.Load() }
 
+// Webhooks returns how many callers of Accept wait for their answer, and how many have got it, so that what can wait does.
+func (e *Engine) Webhooks() (answering int, answered uint64) {
+	return int(e.answering.Load()), e.answered.Load()
+}
+
 // Reload makes another configuration current: its rules for the next batch of events, its notifiers for the next
 // messages. Removed notifiers stop after the messages in flight; their other deliveries stay pending.
 func (e *Engine) Reload(c *config.Config) {

@@ -36,7 +36,8 @@ func (r *Relay) adminOptions(m *metrics.Metrics) (admin.Options, error) {
 		Config: r.engine.Config, Logger: r.o.Logger})
 	r.guard = access.New(r.accessOptions())
 	asker := why.New(r.desk, r.store)
-	r.backtests = trial.NewBacktests(trial.BacktestOptions{Config: r.engine.Config, Store: r.store, Work: r.o.WorkOnHistory})
+	r.backtests = trial.NewBacktests(trial.BacktestOptions{Config: r.engine.Config, Store: r.store, Work: r.o.WorkOnHistory,
+		Webhooks: r.engine.Webhooks})
 	tries := trial.New(trial.Options{Config: r.engine.Config, Store: r.store, Work: r.o.Work})
 	pages, err := console.New(console.Options{Desk: r.desk, Why: asker, Trial: tries, Backtests: r.backtests, Access: r.guard, URLs: r.o.AdminURLs, Logger: r.o.Logger,
 		Stopping: r.stopping})

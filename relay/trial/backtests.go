@@ -23,12 +23,15 @@ type Backtests struct {
 	running sync.WaitGroup
 }
 
-// BacktestOptions are what backtests work with. Work may be nil.
+// BacktestOptions are what backtests work with. Work and Webhooks may be nil.
 type BacktestOptions struct {
 	Config func() *config.Config
 	Store  store.Reader
 	// Work decides about the events; nil does so within this process.
 	Work func(ctx context.Context, in Input, events History, progress func(int)) (Past, error)
+	// Webhooks returns how many webhooks wait for their answer, and how many have got it, so that a backtest leaves time to
+	// them; nil is none.
+	Webhooks func() (answering int, answered uint64)
 }
 
 // run is a backtest that runs or has ended.
@@ -79,9 +82,11 @@ var (
 const (
 	// maxKept is how many backtests are kept.
 	maxKept = 10
-	// historyPage is the number of events that are read at a time.
-	historyPage = 200
-	usualSince  = "7d"
+	// historyPage is the number of events that are read at a time: so few that a webhook hardly waits for them.
+	historyPage = 50
+	// rest is how long the next ones wait while webhooks come, and maxPause how long at most until none waits for its answer.
+	rest, maxPause = 10 * time.Millisecond, 20 * time.Millisecond
+	usualSince     = "7d"
 )
 
 // NewBacktests returns backtests. The caller has to call Close.
@@ -174,7 +179,9 @@ func (b *Backtests) note(one *run, events int, at time.Time) {
 // history reads the stored events page by page, with the decisions about them.
 func (b *Backtests) history(ctx context.Context, one *run, f store.EventFilter) History {
 	return func(yield func(desk.Exported, error) bool) {
+		answered := uint64(0)
 		for {
+			answered = b.pause(ctx, answered)
 			page, err := desk.HistoryFrom(ctx, b.o.Store, f)
 			if err != nil {
 				yield(desk.Exported{}, err)
@@ -193,6 +200,24 @@ func (b *Backtests) history(ctx context.Context, one *run, f store.EventFilter) 
 				yield(desk.Exported{}, err)
 				return
 			}
+		}
+	}
+}
+
+// pause leaves time to webhooks, if some have come since so many had their answer. It returns how many have it now.
+func (b *Backtests) pause(ctx context.Context, before uint64) (answered uint64) {
+	if b.o.Webhooks == nil {
+		return 0
+	}
+	answering, answered := b.o.Webhooks()
+	if answering == 0 && answered == before {
+		return answered
+	}
+	time.Sleep(rest)
+	const step = 500 * time.Microsecond
+	for began := time.Now(); ; time.Sleep(step) {
+		if answering, answered = b.o.Webhooks(); answering == 0 || time.Since(began) > maxPause || ctx.Err() != nil {
+			return answered
 		}
 	}
 }

@@ -116,3 +116,24 @@ func TestABacktestEndsWithTheProblemsOfItsDraftOrWhenItIsStopped(t *testing.T) {
 		t.Error("one started after the end")
 	}
 }
+
+// TestABacktestGoesOnBesideWebhooks runs one while a webhook always waits for its answer.
+func TestABacktestGoesOnBesideWebhooks(t *testing.T) {
+	w := newWorld(t, rulesFile)
+	const events, pages = 120, 3
+	w.fill(events, 10)
+	asked := 0
+	b := trial.NewBacktests(trial.BacktestOptions{Config: func() *config.Config { return w.cfg }, Store: w.store,
+		Webhooks: func() (answering int, answered uint64) {
+			asked++
+			return 1, uint64(asked)
+		}})
+	t.Cleanup(b.Close)
+	started, err := b.Start(t.Context(), trial.BacktestRequest{Draft: trial.Draft{File: rulesFile}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := await(t, b, started.ID); got.State != trial.Done || got.Report == nil || got.Report.Events != events || asked < 2*pages {
+		t.Errorf("got %+v after %d looks", got, asked)
+	}
+}

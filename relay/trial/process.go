@@ -25,6 +25,9 @@ const (
 	maxMemory = 768 << 20
 	// maxOutput is the size of the largest result, in bytes.
 	maxOutput = 32 << 20
+	// niceDraft is how far a process for a draft, for which a person waits, lets others go first; niceHistory that for a
+	// backtest.
+	niceDraft, niceHistory = 10, 19
 	// exitMemory and exitTime are the exit codes of a process that has reached a limit.
 	exitMemory, exitTime = 11, 12
 )
@@ -114,7 +117,8 @@ func (l *limited) Write(p []byte) (int, error) {
 // Main does the work of a process for drafts, and reports true, if the arguments of the program ask for it.
 func Main(args []string, in io.Reader, out io.Writer) bool {
 	if len(args) == 2 && args[1] == HistoryArgument {
-		bound(maxHistoryTime)
+		bound(maxHistoryTime, niceHistory)
+		yieldAlways()
 		if mainOfHistory(in, out) != nil {
 			os.Exit(1)
 		}
@@ -123,7 +127,7 @@ func Main(args []string, in io.Reader, out io.Writer) bool {
 	if len(args) != 2 || args[1] != Argument {
 		return false
 	}
-	bound(maxTime)
+	bound(maxTime, niceDraft)
 	var input Input
 	if err := json.NewDecoder(in).Decode(&input); err != nil {
 		os.Exit(1)
@@ -150,12 +154,12 @@ func safeWork(in Input) (out Output) {
 }
 
 // bound keeps this process within its limits, even if the relay is gone.
-func bound(longest time.Duration) {
+func bound(longest time.Duration, nice int) {
 	runtime.GOMAXPROCS(1)
 	debug.SetMemoryLimit(maxMemory / 2)
 	debug.SetGCPercent(400) // it is short of time rather than of memory
 	debug.SetMaxStack(maxMemory / 4)
-	yieldToOthers()
+	yieldToOthers(nice)
 	limitMemory(2 * maxMemory)
 	time.AfterFunc(longest, func() { os.Exit(exitTime) })
 	go func() {

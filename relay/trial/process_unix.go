@@ -13,10 +13,10 @@ func separate(cmd *exec.Cmd) {
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 }
 
-// yieldToOthers lets other processes go first.
-func yieldToOthers() {
-	const nice = 10
-	_ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, nice) // without it the limit of time still holds
+// yieldToOthers lets other processes go first, with all threads of this one: Linux counts the niceness by thread, and by
+// group it reaches each.
+func yieldToOthers(nice int) {
+	_ = syscall.Setpriority(syscall.PRIO_PGRP, 0, nice) // without it the limit of time still holds
 }
 
 // limitMemory makes the system refuse more memory, where it can. The limit is for a single large piece; see bound.
