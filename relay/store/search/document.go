@@ -16,13 +16,16 @@ type Document struct {
 // Message is what is indexed of a delivery.
 type Message struct{ Rule, Notifier, Title string }
 
+// usualWords is more words than most events have.
+const usualWords = 56
+
 // maxDepth is how deep lists and objects of a body are looked through.
 const maxDepth = 64
 
 // Words returns the words and facets of an event, each once: first its facets, then the words of its names and its
 // subject, of the titles of its messages, and of the values of its body.
 func (d *Document) Words() []string {
-	s := splitter{seen: map[string]bool{}}
+	s := splitter{words: make([]string, 0, usualWords), seen: make(map[string]bool, usualWords)}
 	e := &d.Event
 	facet := func(kind Kind, value string) {
 		if value != "" {

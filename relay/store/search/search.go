@@ -14,6 +14,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -44,6 +45,38 @@ const (
 
 // Facet returns the word for a value. Its length does not depend on the value, which may be any text.
 func Facet(kind Kind, value string) string {
+	if kind == Entity || len(value) > keptValue { // most entities are asked for once
+		return newFacet(kind, value)
+	}
+	key := facetOf{kind, value}
+	word, known := keptFacets.Get(key)
+	if !known {
+		word = newFacet(kind, value)
+		keptFacets.Add(key, word)
+	}
+	return word
+}
+
+// facetOf is a value that has a facet.
+type facetOf struct {
+	kind  Kind
+	value string
+}
+
+// keptValue is the length of the longest value whose facet is kept in memory, in bytes.
+const keptValue = 128
+
+// keptFacets has the facets of the last values, since few names, projects, rules and notifiers come again and again.
+var keptFacets = func() *lru.Cache[facetOf, string] {
+	const values = 512
+	c, err := lru.New[facetOf, string](values)
+	if err != nil {
+		panic(err) // of a size that is not positive
+	}
+	return c
+}()
+
+func newFacet(kind Kind, value string) string {
 	const bytes = 10
 	sum := sha256.Sum256([]byte(value))
 	return facetMark + string(kind) + strings.ToLower(base32.HexEncoding.EncodeToString(sum[:bytes]))
@@ -56,7 +89,7 @@ func Words(text string) []string {
 	return w.words
 }
 
-// splitter collects words. The zero value is empty.
+// splitter collects words, which are parts of the texts that are added. The zero value is empty.
 type splitter struct {
 	words []string
 	seen  map[string]bool // nil collects each word as often as it comes
@@ -70,7 +103,6 @@ func (s *splitter) put(word string) {
 		if s.seen[word] || s.full() {
 			return
 		}
-		word = strings.Clone(word) // of a text that may be large
 		s.seen[word] = true
 	}
 	s.words = append(s.words, word)

@@ -21,12 +21,8 @@ const (
 	indexedFrom = "indexed_from"
 )
 
-const (
-	// stepEvents is how many events one step indexes, and stepMore how many if the index is further behind than lateBy, or
-	// nothing but stored events is left: 40 µs of the writer for each.
-	stepEvents, stepMore = 64, 256
-	lateBy               = 500 * time.Millisecond
-)
+// stepEvents is how many events one step indexes. The writer is busy with each for about 10 µs.
+const stepEvents = 256
 
 // indexing is what the writer knows of the index. Ids are made before they are stored, so a smaller one may be stored
 // later, when the index is further already: such events are noted in the table unindexed.
@@ -277,12 +273,9 @@ func (s *Store) addNoted(ctx context.Context, r *indexRound, upTo, from store.ID
 
 // addFresh adds the first new events.
 func (s *Store) addFresh(ctx context.Context, r *indexRound, upTo store.ID) error {
-	ids, err := s.idsOf(ctx, "SELECT id FROM events"+byOutline+" WHERE id > ? ORDER BY id LIMIT ?", upTo, stepMore)
+	ids, err := s.idsOf(ctx, "SELECT id FROM events"+byOutline+" WHERE id > ? ORDER BY id LIMIT ?", upTo, stepEvents)
 	if err != nil || len(ids) == 0 {
 		return err
-	}
-	if s.now().Sub(ids[0].Time()) < lateBy {
-		ids = ids[:min(len(ids), stepEvents)]
 	}
 	rows, of, err := s.IndexRows(ctx, ids)
 	r.rows, r.upTo = append(r.rows, rows...), ids[of-1]
@@ -297,7 +290,7 @@ func (s *Store) addOlder(ctx context.Context, r *indexRound, from store.ID) erro
 	}
 	filled, filling := ledger.ReadFillState(value)
 	ids, err := s.idsOf(ctx, "SELECT id FROM events"+byOutline+" WHERE id < ? AND id >= ? ORDER BY id DESC LIMIT ?", from,
-		filled.Before, stepMore-len(r.rows))
+		filled.Before, stepEvents-len(r.rows))
 	switch {
 	case err != nil:
 		return err
