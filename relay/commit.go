@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"qaserelay/relay/store"
@@ -19,16 +20,25 @@ const (
 )
 
 // commitAll commits the events of the inbox until it is closed and empty. While one batch is written, the next one
-// gathers: an idle relay adds no delay, a busy one needs few fsyncs.
+// gathers: an idle relay adds no delay, a busy one needs few fsyncs. While one batch is settled, the next one is written.
 func (e *Engine) commitAll(ctx context.Context) {
+	committed := make(chan []*pendingEvent, 1)
+	var settling sync.WaitGroup
+	settling.Go(func() {
+		for batch := range committed {
+			e.settle(batch)
+			e.noteSigns(ctx, batch)
+		}
+	})
+	defer settling.Wait()
+	defer close(committed)
 	for batch := e.inbox.Take(maxBatch); len(batch) > 0; batch = e.inbox.Take(maxBatch) {
 		if err := e.checkCapacity(); err != nil {
 			setError(batch, err)
 		} else {
 			e.commit(ctx, batch)
 		}
-		e.settle(batch)
-		e.noteSigns(ctx, batch)
+		committed <- batch
 	}
 }
 
