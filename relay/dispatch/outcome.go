@@ -12,13 +12,8 @@ import (
 	"qaserelay/rules/rulefile"
 )
 
-const (
-	// maxOutcomes is the number of outcomes that one transaction writes at most.
-	maxOutcomes = 1024
-	// gatherOutcomes is how long outcomes gather while there are many, so that a transaction writes as many as the disk
-	// would otherwise confirm one by one. Those that gather would be sent again if the process were killed.
-	gatherOutcomes = 5 * time.Millisecond
-)
+// maxOutcomes is the number of outcomes that one transaction writes at most.
+const maxOutcomes = 1024
 
 // Retry says how often a delivery is tried again. Zero fields mean the defaults.
 type Retry rulefile.Retry
@@ -103,9 +98,6 @@ func (d *Dispatcher) finishAll(ctx context.Context) {
 			if len(o.Fallbacks) > 0 { // all to one notifier
 				d.Wake(o.Fallbacks[0].Notifier)
 			}
-		}
-		if len(batch) > 1 {
-			d.outcomes.Gather(maxOutcomes/2, gatherOutcomes)
 		}
 	}
 }

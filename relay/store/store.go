@@ -98,7 +98,8 @@ type Queue interface {
 	// NextDue returns when the notifier's next pending delivery is due, or the zero time if none is pending.
 	NextDue(ctx context.Context, notifier string) (time.Time, error)
 	// Finish records the outcomes of claimed deliveries in one transaction, and makes their fallbacks, except for a
-	// delivery with an earlier fallback that was or may still be delivered.
+	// delivery with an earlier fallback that was or may still be delivered. It may wait some milliseconds for other calls
+	// that write, since nobody waits for an outcome.
 	Finish(ctx context.Context, outcomes []Outcome) error
 	// Retry makes dead or pending deliveries due now, even behind earlier ones, with a fresh allowance of attempts. It
 	// returns how many it found.

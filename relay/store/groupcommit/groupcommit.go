@@ -10,8 +10,12 @@ import (
 	"time"
 )
 
-// groupRows is about how many rows one group writes at most, so that no caller waits long for a large one.
-const groupRows = 1000
+const (
+	// groupRows is about how many rows one group writes at most, so that no caller waits long for a large one.
+	groupRows = 1000
+	// laterBy is how long a call of DoLater waits at most for others.
+	laterBy = 10 * time.Millisecond
+)
 
 // Committer takes all calls that wait, commits them together, and answers each of their callers. While one group is
 // committed, the next one gathers: a lone call is not delayed, and many calls share one fsync. The fields are set
@@ -29,6 +33,10 @@ type Committer[T any] struct {
 
 	calls Queue[*pending[T]]
 	loop  sync.WaitGroup
+
+	mu      sync.Mutex
+	later   []*pending[T] // those of DoLater that wait for others
+	stopped bool
 }
 
 // pending is a call that waits for its commit.
@@ -46,7 +54,7 @@ func (c *Committer[T]) Start() {
 	c.calls.Open()
 	c.loop.Go(func() {
 		for group := c.calls.Take(groupRows); len(group) > 0; group = c.calls.Take(groupRows) {
-			c.serve(group)
+			c.serve(append(group, c.takeLater()...))
 			runtime.Gosched() // callers that were answered come again, so that groups are large
 		}
 	})
@@ -54,6 +62,7 @@ func (c *Committer[T]) Start() {
 
 // Stop refuses new calls and waits until the others are committed.
 func (c *Committer[T]) Stop() {
+	c.hurry(true)
 	c.calls.Close()
 	c.loop.Wait()
 }
@@ -68,6 +77,55 @@ func (c *Committer[T]) Do(ctx context.Context, rows int, call T) error {
 	if c.calls.Put(p) != nil {
 		return cmp.Or(c.Stopped, ErrStopped)
 	}
+	return p.wait(ctx)
+}
+
+// DoLater is Do for a call that nobody waits for: it is committed with the next calls of others, or after 10
+// milliseconds, so that few of them need a transaction of their own.
+func (c *Committer[T]) DoLater(ctx context.Context, rows int, call T) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	p := &pending[T]{call: call, rows: rows, answer: make(chan error, 1)}
+	if !c.putLater(p) {
+		return cmp.Or(c.Stopped, ErrStopped)
+	}
+	return p.wait(ctx)
+}
+
+func (c *Committer[T]) putLater(p *pending[T]) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stopped || !c.calls.Accepting() {
+		return false
+	}
+	if c.later = append(c.later, p); len(c.later) == 1 {
+		time.AfterFunc(laterBy, func() { c.hurry(false) })
+	}
+	return true
+}
+
+// takeLater returns the calls of DoLater, which are committed with a group.
+func (c *Committer[T]) takeLater() []*pending[T] {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	calls := c.later
+	c.later = nil
+	return calls
+}
+
+// hurry lets the calls of DoLater wait no longer, and takes none any more if it is the last time.
+func (c *Committer[T]) hurry(last bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.later {
+		_ = c.calls.Put(p)
+	}
+	c.later, c.stopped = nil, c.stopped || last
+}
+
+// wait returns how the commit went, or the error of ctx if that ends before.
+func (p *pending[T]) wait(ctx context.Context) error {
 	select {
 	case err := <-p.answer:
 		return err

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 var errBad = errors.New("a bad call")
@@ -74,6 +75,43 @@ func TestAGroupHasAboutAThousandRows(t *testing.T) {
 		r.hold(t, 400, "a", "b", "c", "d", "e")()
 		if got := fmt.Sprint(r.groups); got != "[[first] [a b] [c d] [e]]" {
 			t.Errorf("groups %s", got)
+		}
+	})
+}
+
+func TestALateCallIsCommittedWithTheNextOnesOrAfterAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRecording()
+		r.Start()
+		begin, ended := time.Now(), map[string]time.Duration{}
+		var mu sync.Mutex
+		do := func(do func(context.Context, int, string) error, call string) {
+			if err := do(t.Context(), 1, call); err != nil {
+				t.Errorf("%s: %v", call, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			ended[call] = time.Since(begin)
+		}
+		go do(r.DoLater, "late")
+		synctest.Wait()
+		time.Sleep(laterBy / 2)
+		do(r.Do, "soon")
+		go do(r.DoLater, "alone")
+		synctest.Wait()
+		time.Sleep(laterBy)
+		synctest.Wait()
+		if got := fmt.Sprint(r.groups); got != "[[soon late] [alone]]" || ended["late"] != laterBy/2 || ended["alone"] > 2*laterBy {
+			t.Errorf("groups %s, after %v", got, ended)
+		}
+		go do(r.DoLater, "last")
+		synctest.Wait()
+		r.Stop()
+		if got := fmt.Sprint(r.groups[2:]); got != "[[last]]" {
+			t.Errorf("at the stop %s", got)
+		}
+		if err := r.DoLater(t.Context(), 1, "too late"); !errors.Is(err, ErrStopped) {
+			t.Errorf("after the stop %v", err)
 		}
 	})
 }

@@ -3,7 +3,6 @@ package groupcommit
 import (
 	"errors"
 	"sync"
-	"time"
 )
 
 // Errors of Put.
@@ -22,7 +21,6 @@ type Queue[T any] struct {
 	more   sync.Cond
 	items  []T
 	isOpen bool
-	wanted int // the number of items that Gather waits for, or zero
 }
 
 // Put adds items in their order. It fails with ErrStopped when the queue is closed and with ErrFull when it is full.
@@ -42,28 +40,7 @@ func (q *Queue[T]) Put(items ...T) error {
 // add queues items, whether the queue is open or not. The caller holds the lock.
 func (q *Queue[T]) add(items ...T) {
 	q.items = append(q.items, items...)
-	if len(q.items) >= q.wanted {
-		q.more.Signal()
-	}
-}
-
-// Gather waits until there are enough items, the time is over or the queue is closed, so that one Take returns more
-// items. Only the goroutine that takes may call it.
-func (q *Queue[T]) Gather(enough int, wait time.Duration) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.wanted = enough
-	timer := time.AfterFunc(wait, func() {
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		q.wanted = 0
-		q.more.Broadcast()
-	})
-	defer timer.Stop()
-	for q.wanted > 0 && len(q.items) < enough && q.isOpen {
-		q.more.Wait()
-	}
-	q.wanted = 0
+	q.more.Signal()
 }
 
 // Take waits for items and returns the first ones, of at most the given weight but at least one, or nothing when the

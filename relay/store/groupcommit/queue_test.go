@@ -4,8 +4,6 @@ import (
 	"errors"
 	"slices"
 	"testing"
-	"testing/synctest"
-	"time"
 )
 
 func TestQueue(t *testing.T) {
@@ -34,44 +32,6 @@ func TestQueue(t *testing.T) {
 		if want := [][]int{{1, 2, 3}, {4, 5, 6}, {7}, nil}[i]; !slices.Equal(got, want) {
 			t.Errorf("batch %d is %v, want %v", i+1, got, want)
 		}
-	}
-}
-
-func TestAQueueGathersUntilThereIsEnoughOrItIsTime(t *testing.T) {
-	for name, c := range map[string]struct {
-		put   int
-		close bool
-		want  time.Duration
-	}{
-		"nothing comes":    {0, false, time.Second},
-		"too little comes": {2, false, time.Second},
-		"enough comes":     {3, false, time.Millisecond},
-		"more than enough": {4, false, time.Millisecond},
-		"the queue closes": {0, true, time.Millisecond},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				q := &Queue[int]{}
-				q.Open()
-				go func() {
-					time.Sleep(time.Millisecond)
-					if err := q.Put(make([]int, c.put)...); err != nil {
-						t.Error(err)
-					}
-					if c.close {
-						q.Close()
-					}
-				}()
-				start := time.Now()
-				q.Gather(3, time.Second)
-				if took := time.Since(start); took != c.want {
-					t.Errorf("it took %s, want %s", took, c.want)
-				}
-				if c.put > 0 && len(q.Take(10)) != c.put {
-					t.Error("not all were there")
-				}
-			})
-		})
 	}
 }
 

@@ -16,7 +16,7 @@ func (s *Store) Finish(ctx context.Context, outcomes []store.Outcome) error {
 	if err := store.CheckOutcomes(outcomes); err != nil || len(outcomes) == 0 {
 		return err
 	}
-	return engine.Wrap(s.work.Do(ctx, 2*len(outcomes), &op{outcomes: outcomes}), "recording outcomes")
+	return engine.Wrap(s.work.DoLater(ctx, 2*len(outcomes), &op{outcomes: outcomes}), "recording outcomes")
 }
 
 // workGroup finishes, changes and claims deliveries. Claims come last: they never wait for another transaction, but

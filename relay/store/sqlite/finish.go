@@ -16,7 +16,7 @@ func (s *Store) Finish(ctx context.Context, outcomes []store.Outcome) error {
 	if err := store.CheckOutcomes(outcomes); err != nil || len(outcomes) == 0 {
 		return err
 	}
-	err := s.writer.Do(ctx, 2*len(outcomes), &op{run: func(t *tx) error { return t.finish(outcomes) }})
+	err := s.writer.DoLater(ctx, 2*len(outcomes), &op{run: func(t *tx) error { return t.finish(outcomes) }})
 	return engine.Wrap(err, "recording outcomes")
 }
 
