@@ -20,18 +20,38 @@ const (
 const Ellipsis = " …"
 
 // OneLine is CleanText in a single line: white space becomes one space.
-func OneLine(s string) string { return strings.Join(strings.Fields(CleanText(s)), " ") }
+func OneLine(s string) string {
+	if isPlain(s) && !strings.Contains(s, "  ") && !strings.HasPrefix(s, " ") && !strings.HasSuffix(s, " ") {
+		return s
+	}
+	return strings.Join(strings.Fields(CleanText(s)), " ")
+}
 
 // CleanText makes s valid UTF-8 with \n as line ends, without other control characters and without characters that
 // change the direction of text.
 func CleanText(s string) string {
-	s = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.ToValidUTF8(s, "\uFFFD"))
+	if isPlain(s) {
+		return s
+	}
+	s = lineEnds.Replace(strings.ToValidUTF8(s, "\uFFFD"))
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && r != '\n' && r != '\t' || r >= '\u202A' && r <= '\u202E' {
 			return -1
 		}
 		return r
 	}, s)
+}
+
+var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
+// isPlain reports whether a text has nothing but the printable characters of ASCII, as most have.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // Cut truncates s to at most limit UTF-16 units, the ellipsis included.

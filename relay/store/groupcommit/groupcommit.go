@@ -13,8 +13,9 @@ import (
 const (
 	// groupRows is about how many rows one group writes at most, so that no caller waits long for a large one.
 	groupRows = 1000
-	// laterBy is how long a call of DoLater waits at most for others.
-	laterBy = 10 * time.Millisecond
+	// gatherFor is how long calls of DoLater gather before the next group takes them, and laterBy how long they wait for a
+	// group at most.
+	gatherFor, laterBy = 5 * time.Millisecond, 10 * time.Millisecond
 )
 
 // Committer takes all calls that wait, commits them together, and answers each of their callers. While one group is
@@ -36,6 +37,7 @@ type Committer[T any] struct {
 
 	mu      sync.Mutex
 	later   []*pending[T] // those of DoLater that wait for others
+	since   time.Time     // when the first of them came
 	stopped bool
 }
 
@@ -80,8 +82,8 @@ func (c *Committer[T]) Do(ctx context.Context, rows int, call T) error {
 	return p.wait(ctx)
 }
 
-// DoLater is Do for a call that nobody waits for: it is committed with the next calls of others, or after 10
-// milliseconds, so that few of them need a transaction of their own.
+// DoLater is Do for a call that nobody waits for: after 5 milliseconds it is committed with the next calls of others, or
+// without any after 10, so that few of them need a transaction of their own.
 func (c *Committer[T]) DoLater(ctx context.Context, rows int, call T) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -100,24 +102,31 @@ func (c *Committer[T]) putLater(p *pending[T]) bool {
 		return false
 	}
 	if c.later = append(c.later, p); len(c.later) == 1 {
+		c.since = time.Now()
 		time.AfterFunc(laterBy, func() { c.hurry(false) })
 	}
 	return true
 }
 
-// takeLater returns the calls of DoLater, which are committed with a group.
+// takeLater returns the calls of DoLater that are committed with a group.
 func (c *Committer[T]) takeLater() []*pending[T] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if len(c.later) == 0 || time.Since(c.since) < gatherFor {
+		return nil
+	}
 	calls := c.later
 	c.later = nil
 	return calls
 }
 
-// hurry lets the calls of DoLater wait no longer, and takes none any more if it is the last time.
+// hurry lets the calls of DoLater wait no longer if it is time, or the last time: then no more are taken.
 func (c *Committer[T]) hurry(last bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !last && time.Since(c.since) < laterBy {
+		return // others have come since the timer was set, which have one of their own
+	}
 	for _, p := range c.later {
 		_ = c.calls.Put(p)
 	}

@@ -95,19 +95,20 @@ func TestALateCallIsCommittedWithTheNextOnesOrAfterAMoment(t *testing.T) {
 		}
 		go do(r.DoLater, "late")
 		synctest.Wait()
-		time.Sleep(laterBy / 2)
+		do(r.Do, "at once")
+		time.Sleep(gatherFor)
 		do(r.Do, "soon")
 		go do(r.DoLater, "alone")
 		synctest.Wait()
 		time.Sleep(laterBy)
 		synctest.Wait()
-		if got := fmt.Sprint(r.groups); got != "[[soon late] [alone]]" || ended["late"] != laterBy/2 || ended["alone"] > 2*laterBy {
+		if got := fmt.Sprint(r.groups); got != "[[at once] [soon late] [alone]]" || ended["late"] != gatherFor || ended["alone"] != gatherFor+laterBy {
 			t.Errorf("groups %s, after %v", got, ended)
 		}
 		go do(r.DoLater, "last")
 		synctest.Wait()
 		r.Stop()
-		if got := fmt.Sprint(r.groups[2:]); got != "[[last]]" {
+		if got := fmt.Sprint(r.groups[3:]); got != "[[last]]" {
 			t.Errorf("at the stop %s", got)
 		}
 		if err := r.DoLater(t.Context(), 1, "too late"); !errors.Is(err, ErrStopped) {

@@ -14,6 +14,9 @@ import (
 
 // Claim implements store.Store. If the caller leaves before the answer, the deliveries are handed back.
 func (s *Store) Claim(ctx context.Context, notifier string, limit int) ([]store.Delivery, error) {
+	if s.nothingDue(notifier) {
+		return nil, nil
+	}
 	var claimed []store.Delivery
 	err := s.writer.Do(ctx, limit, &op{
 		run: func(t *tx) (err error) {

@@ -23,6 +23,13 @@ type count struct {
 	since            store.ID // no unfinished delivery has a smaller id
 }
 
+// nothingDue reports whether a notifier has no deliveries but those that are being sent.
+func (s *Store) nothingDue(notifier string) bool {
+	s.writer.committed.RLock()
+	defer s.writer.committed.RUnlock()
+	return s.counts.get(notifier).unfinished == s.leases.count(notifier)
+}
+
 // countChange is what one transaction adds to a count.
 type countChange struct {
 	count

@@ -80,6 +80,9 @@ func (s *Store) list(ctx context.Context, query string, args []any, each func(co
 func (s *Store) NextDue(ctx context.Context, notifier string) (due time.Time, err error) {
 	const q = `SELECT id, next_at FROM deliveries INDEXED BY deliveries_due
 		WHERE unfinished = 1 AND notifier = ? AND next_at IS NOT NULL ORDER BY next_at, id LIMIT ?`
+	if s.nothingDue(notifier) {
+		return due, nil
+	}
 	sending := s.leases.snapshot()
 	err = s.list(ctx, q, []any{notifier, 1 + len(sending)}, func(r conn.Row) {
 		if _, ok := sending[r.ID(0)]; !ok && due.IsZero() {

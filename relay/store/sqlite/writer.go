@@ -34,11 +34,12 @@ type writer struct {
 	counted  func(s *ledger.Sums, now time.Time) // takes what a transaction has counted
 
 	// As committed. Only the writer changes them.
-	leases *leases
-	counts *counts
-	dedupe dedupeCache
-	beatAt int64 // when the mark of life was written, in milliseconds
-	index  indexing
+	committed sync.RWMutex // held while leases and counts change, for those who need both
+	leases    *leases
+	counts    *counts
+	dedupe    dedupeCache
+	beatAt    int64 // when the mark of life was written, in milliseconds
+	index     indexing
 
 	mu     sync.Mutex // held during a transaction, and by a checkpoint that must not run beside one
 	broken chan struct{}
@@ -85,9 +86,11 @@ func (w *writer) transact(group []*op) error {
 		w.conn.Rollback()
 		return w.checkBroken(err)
 	}
-	w.leases.commit(t)
 	w.dedupe.commit(t)
+	w.committed.Lock()
+	w.leases.commit(t)
 	w.counts.commit(t.counted)
+	w.committed.Unlock()
 	w.index = t.index
 	w.counted(&t.sums, time.UnixMilli(t.now))
 	if t.beats {
