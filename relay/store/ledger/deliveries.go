@@ -24,17 +24,17 @@ func (db *DB) selected(ctx context.Context, events []store.ID, f store.DeliveryF
 	if db.Sending != nil {
 		sending = db.Sending()
 	}
-	state := f.State
-	if db.Sending != nil && state == store.Sending { // which is pending in the table
-		state = store.Pending
+	if db.Sending != nil && f.State == store.Sending { // which may be pending in the table
+		w.Conds = append(w.Conds, "state IN ('pending', 'sending')")
+	} else {
+		w.Equal("state", string(f.State))
 	}
-	w.Equal("state", string(state))
 	w.Equal("notifier", f.Notifier)
 	w.Equal("rule", f.Rule)
 	w.OfAttempts("deliveries.id", f.Reason)
 	w = w.Within("id", listing.Span{After: f.After, Before: f.Before})
-	err = db.Query(ctx, "SELECT id, event_id FROM deliveries"+db.ByEvent+w.Text(), w.Args, func(r Row) error {
-		isSending := sending(r.ID(0))
+	err = db.Query(ctx, "SELECT id, event_id, state FROM deliveries"+db.ByEvent+w.Text(), w.Args, func(r Row) error {
+		isSending := sending(r.ID(0)) || store.State(r.Text(2)) == store.Sending
 		if db.Sending == nil || f.State != store.Pending && f.State != store.Sending || isSending == (f.State == store.Sending) {
 			found = append(found, madeFor{r.ID(0), r.ID(1)})
 		}

@@ -17,7 +17,7 @@ type DB struct {
 	// Query runs a query with question marks for its arguments, and calls each for every row.
 	Query func(ctx context.Context, query string, args []any, each func(Row) error) error
 	Dialect
-	// Sending returns the deliveries that are being sent and pending in the table, or nil if none is.
+	// Sending returns the deliveries that are being sent and may be pending in the table, or nil if none is.
 	Sending func() func(id store.ID) bool
 	// Show returns what shows a delivery as it is if it is being sent, or nil if the table says so.
 	Show func() func(store.Delivery) store.Delivery

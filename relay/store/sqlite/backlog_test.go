@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -13,13 +15,13 @@ import (
 // checkCounts compares what is counted with what there is.
 func checkCounts(t *testing.T, s *Store) {
 	t.Helper()
-	const q = `SELECT notifier, sum(unfinished), sum(state = 'dead'), sum(unfinished * coalesce(length(message), 0)), min(CASE unfinished WHEN 1 THEN id END)
-		FROM deliveries GROUP BY notifier`
+	const q = `SELECT notifier, sum(unfinished), sum(state = 'dead'), sum(unfinished * coalesce(length(message), 0)), min(CASE unfinished WHEN 1 THEN id END),
+		coalesce(json_group_array(id) FILTER (WHERE state = 'sending'), '[]') FROM deliveries GROUP BY notifier`
 	sum := store.Load{}
 	err := s.list(t.Context(), q, nil, func(r conn.Row) {
-		want, got := count{int(r.Int(1)), int(r.Int(2)), r.Int(3), r.ID(4)}, s.counts.get(r.Str(0))
+		want, got := count{int(r.Int(1)), int(r.Int(2)), r.Int(3), r.ID(4), nil}, s.counts.get(r.Str(0))
 		if got.unfinished != want.unfinished || got.dead != want.dead || got.bytes != want.bytes ||
-			(want.unfinished > 0 && got.since > want.since) {
+			(want.unfinished > 0 && got.since > want.since) || conn.IDList(slices.Values(slices.Sorted(got.sending.all()))) != r.Str(5) {
 			t.Errorf("%s is counted as %+v, want %+v", r.Str(0), got, want)
 		}
 		sum.Deliveries += want.unfinished
@@ -38,7 +40,7 @@ func checkCounts(t *testing.T, s *Store) {
 	}
 	for notifier, k := range kept.of {
 		now := s.counts.get(notifier)
-		if now.since = k.since; now != k {
+		if now.since = k.since; fmt.Sprint(now) != fmt.Sprint(k) {
 			t.Errorf("%s is kept as %+v, want %+v", notifier, k, now)
 		}
 	}

@@ -62,7 +62,7 @@ func (t *tx) claim(notifier string, limit int) ([]store.Delivery, error) {
 // only.
 func (t *tx) due(notifier string, limit int) (due []store.ID, err error) {
 	const q = `SELECT id FROM deliveries INDEXED BY deliveries_due
-		WHERE unfinished = 1 AND notifier = ? AND next_at <= ? ORDER BY next_at, id LIMIT ?`
+		WHERE state = 'pending' AND notifier = ? AND next_at <= ? ORDER BY next_at, id LIMIT ?`
 	args := []any{notifier, t.now, limit + t.leases.count(notifier) + len(t.leased)}
 	err = t.Each(q, args, func(r conn.Row) {
 		if _, sending := t.leaseOf(r.ID(0)); !sending && len(due) < limit {
@@ -75,14 +75,14 @@ func (t *tx) due(notifier string, limit int) (due []store.ID, err error) {
 // head is a due delivery.
 type head struct {
 	store.Delivery
-	followed bool // later ones of its stream are unfinished
+	followed bool // later ones of its stream are pending
 }
 
 // heads reads deliveries in the order of the list. One query for all costs half of one for each.
 func (t *tx) heads(notifier string, ids []store.ID) (heads []head, err error) {
 	const q = "SELECT " + claimColumns + `, d.order_key <> '' AND EXISTS (
 			SELECT 1 FROM deliveries f INDEXED BY deliveries_lane
-			WHERE f.unfinished = 1 AND f.notifier = d.notifier AND f.order_key = d.order_key AND f.id > d.id)
+			WHERE f.state = 'pending' AND f.notifier = d.notifier AND f.order_key = d.order_key AND f.id > d.id)
 		FROM json_each(?) j CROSS JOIN deliveries d ON d.id = j.value JOIN events e ON e.id = d.event_id`
 	heads = make([]head, 0, len(ids))
 	err = t.Each(q, []any{conn.IDList(slices.Values(ids))}, func(r conn.Row) {
@@ -116,8 +116,8 @@ func (t *tx) addFollowers(heads []head, limit int) ([]store.Delivery, error) {
 func (t *tx) followers(last store.Delivery, limit int) (behind []store.Delivery, err error) {
 	const q = "SELECT " + claimColumns + `
 		FROM deliveries d INDEXED BY deliveries_lane JOIN events e ON e.id = d.event_id
-		WHERE d.unfinished = 1 AND d.notifier = ? AND d.order_key = ? AND d.id > ? ORDER BY d.id LIMIT ?`
-	free := true
+		WHERE d.state = 'pending' AND d.notifier = ? AND d.order_key = ? AND d.id > ? ORDER BY d.id LIMIT ?`
+	free := !t.bornIn(engine.Stream{Notifier: last.Notifier, Key: last.OrderKey})
 	args := []any{last.Notifier, last.OrderKey, last.ID, limit}
 	err = t.Each(q, args, func(r conn.Row) {
 		d := t.scanClaimed(r, last.Notifier)

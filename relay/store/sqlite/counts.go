@@ -3,7 +3,9 @@ package sqlite
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
+	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -21,6 +23,7 @@ type count struct {
 	unfinished, dead int
 	bytes            int64    // of the messages of the unfinished deliveries
 	since            store.ID // no unfinished delivery has a smaller id
+	sending          sendingIDs
 }
 
 // nothingDue reports whether a notifier has no deliveries but those that are being sent.
@@ -33,7 +36,8 @@ func (s *Store) nothingDue(notifier string) bool {
 // countChange is what one transaction adds to a count.
 type countChange struct {
 	count
-	lowest store.ID // of the deliveries that became unfinished, or zero
+	lowest store.ID         // of the deliveries that became unfinished, or zero
+	born   map[store.ID]int // deliveries that are sending in the file, by 1, or no longer, by less
 }
 
 // add counts a delivery in its new state.
@@ -68,7 +72,39 @@ func (c count) with(change *countChange) count {
 	c.unfinished += change.unfinished
 	c.dead += change.dead
 	c.bytes += change.bytes
+	c.sending = c.sending.with(change.born)
 	return c
+}
+
+// sendingIDs are the deliveries of a notifier that are sending in the file, each an id of 8 bytes.
+type sendingIDs []byte
+
+func (s sendingIDs) with(born map[store.ID]int) sendingIDs {
+	if len(born) == 0 {
+		return s
+	}
+	next := make(sendingIDs, 0, len(s)+8*len(born))
+	for id := range s.all() {
+		if born[id] == 0 {
+			next = binary.BigEndian.AppendUint64(next, uint64(id))
+		}
+	}
+	for id, n := range born {
+		if n > 0 {
+			next = binary.BigEndian.AppendUint64(next, uint64(id))
+		}
+	}
+	return next
+}
+
+func (s sendingIDs) all() iter.Seq[store.ID] {
+	return func(yield func(store.ID) bool) {
+		for some := range slices.Chunk(s, 8) {
+			if len(some) < 8 || !yield(store.ID(binary.BigEndian.Uint64(some))) {
+				return
+			}
+		}
+	}
 }
 
 // counts holds the committed table. The writer changes it when a transaction is committed, and a search for the oldest
@@ -84,9 +120,9 @@ type counts struct {
 // loadCounts reads the table.
 func loadCounts(c *conn.Conn) (*counts, error) {
 	all := &counts{of: map[string]count{}, lowest: map[string]store.ID{}}
-	const q = "SELECT notifier, unfinished, dead, bytes, since FROM counts"
+	const q = "SELECT notifier, unfinished, dead, bytes, since, sending FROM counts"
 	err := c.Each(q, nil, func(r conn.Row) {
-		n := count{int(r.Int(1)), int(r.Int(2)), r.Int(3), r.ID(4)}
+		n := count{int(r.Int(1)), int(r.Int(2)), r.Int(3), r.ID(4), r.Bytes(5)}
 		all.of[r.Str(0)] = n
 		all.unfinished.Add(int64(n.unfinished))
 		all.bytes.Add(n.bytes)
@@ -155,7 +191,7 @@ func (c *counts) endSearch(notifier string, oldest store.ID) {
 func (t *tx) count(notifier string) *countChange {
 	c := t.counted[notifier]
 	if c == nil {
-		c = &countChange{}
+		c = &countChange{born: map[store.ID]int{}}
 		if t.counted == nil {
 			t.counted = map[string]*countChange{}
 		}
@@ -166,15 +202,33 @@ func (t *tx) count(notifier string) *countChange {
 
 // saveCounts writes the changed counts.
 func (t *tx) saveCounts() error {
-	const put = `INSERT INTO counts (notifier, unfinished, dead, bytes, since) VALUES (?1, ?2, ?3, ?4, ?5)
-		ON CONFLICT (notifier) DO UPDATE SET unfinished = ?2, dead = ?3, bytes = ?4, since = ?5`
+	const put = `INSERT INTO counts (notifier, unfinished, dead, bytes, since, sending) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+		ON CONFLICT (notifier) DO UPDATE SET unfinished = ?2, dead = ?3, bytes = ?4, since = ?5, sending = ?6`
 	for notifier, change := range t.counted {
 		n := t.counts.get(notifier).with(change)
-		if _, err := t.Exec(put, notifier, n.unfinished, n.dead, n.bytes, n.since); err != nil {
+		if _, err := t.Exec(put, notifier, n.unfinished, n.dead, n.bytes, n.since, []byte(n.sending)); err != nil {
 			return engine.Wrap(err, "keeping a count")
 		}
 	}
 	return nil
+}
+
+// makePending makes the deliveries pending that were sending when the last process ended.
+func makePending(c *conn.Conn) error {
+	var ids []store.ID
+	err := c.Each("SELECT sending FROM counts WHERE length(sending) > 0", nil, func(r conn.Row) {
+		ids = slices.AppendSeq(ids, sendingIDs(r.Bytes(0)).all())
+	})
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	const pend = `UPDATE deliveries SET state = 'pending', next_at = created_at
+		WHERE id IN (SELECT value FROM json_each(?)) AND state = 'sending'`
+	return c.Transact(func() error {
+		_, err1 := c.Exec(pend, conn.IDList(slices.Values(ids)))
+		_, err2 := c.Exec("UPDATE counts SET sending = NULL")
+		return errors.Join(err1, err2)
+	})
 }
 
 // Load implements store.Store.
@@ -215,8 +269,13 @@ func (s *Store) oldest(ctx context.Context, notifier string, n count) (at time.T
 		return s.searchOldest(ctx, notifier, n.since, searchSteps)
 	}
 	const q = `SELECT created_at FROM deliveries WHERE id = (
-		SELECT min(id) FROM deliveries INDEXED BY deliveries_lane WHERE unfinished = 1 AND notifier = ?)`
+		SELECT min(id) FROM deliveries INDEXED BY deliveries_lane WHERE state = 'pending' AND notifier = ?)`
 	err = s.list(ctx, q, []any{notifier}, func(r conn.Row) { at = r.Time(0) })
+	for id := range n.sending.all() {
+		if made := id.Time().UTC(); at.IsZero() || made.Before(at) {
+			at = made
+		}
+	}
 	return at, err
 }
 

@@ -85,7 +85,7 @@ func (t *tx) record(o *store.Outcome, e *endings) error {
 	}
 	if o.State == store.Delivered && o.Attempt != nil && o.Attempt.Error == "" {
 		e.delivered[o.Attempt.Status] = append(e.delivered[o.Attempt.Status], o.ID)
-	} else if err := t.recordOne(o); err != nil || o.State == store.Pending {
+	} else if err := t.recordOne(o, h); err != nil || o.State == store.Pending {
 		return err
 	}
 	e.streams[h.Stream] = true
@@ -101,8 +101,8 @@ func (t *tx) record(o *store.Outcome, e *endings) error {
 // deliver records that deliveries were delivered by their last attempts, with the same status. Most deliveries are, and
 // one statement for all costs half of one for each.
 func (t *tx) deliver(ids []store.ID, status string) error {
-	const q = `UPDATE deliveries SET state = 'delivered', unfinished = 0, next_at = NULL, lease = lease + 1, status = ?2,
-		error = '', attempts = attempts + 1, updated_at = ?3, first_at = iif(attempts = 0, ?3, first_at)
+	const q = `UPDATE deliveries SET state = 'delivered', unfinished = 0, next_at = NULL, status = ?2,
+		lease = lease + (state = 'pending'), error = '', attempts = attempts + 1, updated_at = ?3, first_at = iif(attempts = 0, ?3, first_at)
 		WHERE id IN (SELECT value FROM json_each(?1))`
 	_, err := t.Exec(q, conn.IDList(slices.Values(ids)), status, t.now)
 	return engine.Wrap(err, "recording what was delivered")
@@ -167,27 +167,27 @@ func (t *tx) readFallbacks(of []*store.Outcome) (events map[store.ID]store.ID, m
 	return events, made, nil
 }
 
-// recordOne updates one delivery.
-func (t *tx) recordOne(o *store.Outcome) error {
+// recordOne updates one delivery, of which h was the lease.
+func (t *tx) recordOne(o *store.Outcome, h lease) error {
 	a := o.Attempt
 	tried := 1
 	if a == nil {
 		a, tried = &store.Attempt{}, 0
 	}
-	// Two statements, since a column that is named is written to its indexes even if it stays the same. No RETURNING:
+	// Several statements, since a column that is named is written to its indexes even if it stays the same. No RETURNING:
 	// it makes a table for the answer each time.
-	const again = `UPDATE deliveries SET next_at = ?8, lease = ?2,
-		status = ?4, error = ?5, attempts = attempts + ?6, updated_at = ?7,
-		first_at = iif(attempts = 0 AND ?6 = 1, ?7, first_at)
-		WHERE id = ?1`
-	const end = `UPDATE deliveries SET state = ?3, unfinished = 0, next_at = NULL, lease = ?2,
-		status = ?4, error = ?5, attempts = attempts + ?6, updated_at = ?7,
-		first_at = iif(attempts = 0 AND ?6 = 1, ?7, first_at)
-		WHERE id = ?1`
+	const rest = `lease = ?2, status = ?4, error = ?5, attempts = attempts + ?6, updated_at = ?7,
+		first_at = iif(attempts = 0 AND ?6 = 1, ?7, first_at) WHERE id = ?1`
+	const end = "UPDATE deliveries SET state = ?3, unfinished = 0, next_at = NULL, " + rest
+	const again = "UPDATE deliveries SET next_at = ?8, " + rest
+	const pend = "UPDATE deliveries SET state = ?3, next_at = ?8, " + rest
 	args := []any{o.ID, o.Lease, o.State, a.Status, a.Error, tried, t.now}
 	query := end
 	if o.State == store.Pending {
-		query, args = again, append(args, dueAt(o.NextAt, t.now))
+		if query = again; h.born {
+			query = pend
+		}
+		args = append(args, dueAt(o.NextAt, t.now))
 	}
 	_, err := t.Exec(query, args...)
 	return engine.Wrap(err, "recording an outcome")
@@ -212,9 +212,9 @@ func (t *tx) saveAttempts() error {
 // handBack makes a claimed delivery pending again, as if it had not been claimed. Behind an earlier one of its stream
 // it waits, and for a second at least, so that it is not claimed again at once when its wait is over.
 func (t *tx) handBack(id store.ID, lease int64, next time.Time) error {
-	const q = `UPDATE deliveries SET lease = ?2, updated_at = ?4, next_at =
-			CASE WHEN order_key <> '' AND EXISTS (SELECT 1 FROM deliveries b INDEXED BY deliveries_lane
-				WHERE b.unfinished = 1 AND b.notifier = deliveries.notifier AND b.order_key = deliveries.order_key AND b.id < ?1)
+	const q = `UPDATE deliveries SET state = 'pending', lease = ?2, updated_at = ?4, next_at =
+			CASE WHEN order_key <> '' AND (?6 OR EXISTS (SELECT 1 FROM deliveries b INDEXED BY deliveries_lane
+				WHERE b.state = 'pending' AND b.notifier = deliveries.notifier AND b.order_key = deliveries.order_key AND b.id < ?1))
 			THEN max(min(created_at, ?4) + coalesce(wait, ?5), ?4 + 1000) ELSE ?3 END
 		WHERE id = ?1`
 	h, ok := t.leaseOf(id)
@@ -223,7 +223,7 @@ func (t *tx) handBack(id store.ID, lease int64, next time.Time) error {
 	}
 	t.release(id)
 	t.noteWaiting(h.Stream)
-	_, err := t.Exec(q, id, lease, dueAt(next, t.now), t.now, store.OrderWait.Milliseconds())
+	_, err := t.Exec(q, id, lease, dueAt(next, t.now), t.now, store.OrderWait.Milliseconds(), t.bornIn(h.Stream))
 	return engine.Wrap(err, "handing a delivery back")
 }
 
@@ -233,8 +233,11 @@ func (t *tx) handBack(id store.ID, lease int64, next time.Time) error {
 func (t *tx) promote(l engine.Stream) error {
 	const q = `UPDATE deliveries SET next_at = ?3 WHERE id = (
 			SELECT id FROM deliveries INDEXED BY deliveries_lane
-			WHERE unfinished = 1 AND notifier = ?1 AND order_key = ?2 ORDER BY id LIMIT 1)
+			WHERE state = 'pending' AND notifier = ?1 AND order_key = ?2 ORDER BY id LIMIT 1)
 		AND state = 'pending' AND next_at > ?3 AND (attempts = 0 OR next_at = created_at + coalesce(wait, ?4))`
+	if t.bornIn(l) { // which is before all others
+		return nil
+	}
 	_, err := t.Exec(q, l.Notifier, l.Key, t.now, store.OrderWait.Milliseconds())
 	return engine.Wrap(err, "letting the next delivery go")
 }
@@ -256,8 +259,13 @@ func (t *tx) busyStreams(plans []store.Plan) (map[engine.Stream]bool, error) {
 func (t *tx) busyOf(streams []any) (map[engine.Stream]bool, error) {
 	const q = `SELECT column1, column2 FROM (VALUES (?, ?), (?, ?), (?, ?), (?, ?), (?, ?), (?, ?), (?, ?), (?, ?))
 		WHERE EXISTS (SELECT 1 FROM deliveries INDEXED BY deliveries_lane
-			WHERE unfinished = 1 AND notifier = column1 AND order_key = column2)`
+			WHERE state = 'pending' AND notifier = column1 AND order_key = column2)`
 	busy := map[engine.Stream]bool{}
+	for i := 0; i < len(streams); i += 2 {
+		if s := (engine.Stream{Notifier: streams[i].(string), Key: streams[i+1].(string)}); t.bornIn(s) {
+			busy[s] = true
+		}
+	}
 	err := t.QueryMany(q, nil, streams, func(r conn.Row) { busy[engine.Stream{Notifier: r.Str(0), Key: r.Str(1)}] = true })
 	return busy, engine.Wrap(err, "looking for earlier deliveries")
 }

@@ -17,7 +17,7 @@ func newInserts() inserts {
 			(id, source, name, project, received_at, decisions, body, hash, replay_of, kind, facts, subject, outcome, rules)`, 14, ""),
 		deliveries: conn.NewInto("storing deliveries", `INSERT INTO deliveries
 			(id, event_id, rule, notifier, order_key, title, state,
-			unfinished, next_at, created_at, first_at, updated_at, error, message, fallback_for, wait)`, 16, ""),
+			unfinished, next_at, lease, created_at, first_at, updated_at, error, message, fallback_for, wait)`, 17, ""),
 		attempts: conn.NewInto("recording attempts", `INSERT INTO attempts
 			(delivery_id, lease, at, took, status, reason, error, response)`, 8, ""),
 		keys: conn.NewInto("keeping keys", "INSERT INTO kv (key, value, expires_at)", 3,
@@ -65,18 +65,19 @@ func (t *tx) decideStored(id store.ID, plan *store.Plan) error {
 // appendDelivery counts a new delivery and appends its row. A claim at its creation gets the first lease.
 func (t *tx) appendDelivery(rows []any, event store.ID, d *store.NewDelivery, s engine.Start) []any {
 	stream, size := engine.Stream{Notifier: d.Notifier, Key: d.OrderKey}, int64(len(d.Message))
-	state, due, unfinished := store.Pending, any(t.now), 1
+	due, unfinished, number := any(t.now), 1, int64(0)
 	switch {
 	case s.State == store.Cancelled:
-		state, due, unfinished = store.Cancelled, nil, 0
+		due, unfinished = nil, 0
 		t.sums.Add(store.TallyDelivery, d.Notifier, string(store.Cancelled))
 	case s.State == store.Sending:
-		t.lease(d.ID, lease{Stream: stream, number: engine.FirstLease, message: size, made: t.now})
+		due, number = nil, engine.FirstLease
+		t.lease(d.ID, lease{Stream: stream, number: number, message: size, made: t.now, born: true})
 	case s.Waits:
 		due = t.now + cmp.Or(d.Wait, store.OrderWait).Milliseconds()
 		t.noteWaiting(stream)
 	}
 	t.count(d.Notifier).add(s.State, d.ID, size)
-	return append(rows, d.ID, event, d.Rule, d.Notifier, d.OrderKey, d.Title, state, unfinished, due,
-		t.now, t.now, t.now, d.Cancelled, d.Message, conn.Optional(d.FallbackFor), conn.Optional(d.Wait.Milliseconds()))
+	return append(rows, d.ID, event, d.Rule, d.Notifier, d.OrderKey, d.Title, s.State, unfinished, due,
+		number, t.now, t.now, t.now, d.Cancelled, d.Message, conn.Optional(d.FallbackFor), conn.Optional(d.Wait.Milliseconds()))
 }

@@ -9,8 +9,9 @@ import (
 	"qaserelay/relay/store/engine"
 )
 
-// leases holds the deliveries that are being sent. The file has them as pending: only this process uses it, and nothing
-// is being sent once it has ended. So a claim writes nothing, and a start has nothing to recover.
+// leases holds the deliveries that are being sent. The file has those as pending that were pending before, since only this
+// process uses it, and nothing is being sent once it has ended: such a claim writes nothing, and a start has nothing to
+// recover. A delivery that is claimed as it is made is sending in the file too, and a start makes it pending.
 //
 // The writer changes it when a transaction is committed. It may be read from many goroutines.
 type leases struct {
@@ -27,11 +28,13 @@ type lease struct {
 	message int64 // its size in bytes
 	since   int64 // in milliseconds
 	made    int64 // when the delivery was made, likewise
+	born    bool  // it was claimed as it was made, and is sending in the file
 }
 
 // streamState is what is known of a stream while some of its deliveries are being sent.
 type streamState struct {
 	sending int
+	born    int  // of those sending
 	waiting bool // others may be waiting in it
 }
 
@@ -70,6 +73,13 @@ func (s *leases) snapshot() leased {
 	return maps.Clone(s.of)
 }
 
+// born returns how many deliveries of a stream are sending in the file.
+func (s *leases) born(in engine.Stream) int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.streams[in].born
+}
+
 // mayWait reports whether deliveries may be waiting in a stream of which one is being sent.
 func (s *leases) mayWait(in engine.Stream) bool {
 	s.mu.RLock()
@@ -105,6 +115,9 @@ func (s *leases) add(h lease, n int) {
 		return
 	}
 	state := s.streams[h.Stream]
+	if h.born {
+		state.born += n
+	}
 	if state.sending += n; state.sending == 0 {
 		delete(s.streams, h.Stream)
 		return
@@ -127,10 +140,35 @@ func (t *tx) lease(id store.ID, h lease) {
 	}
 	h.since = t.now
 	t.leased[id] = h
+	if h.born {
+		t.noteBorn(h, id, 1)
+	}
 }
 
 // release ends the lease of a delivery.
-func (t *tx) release(id store.ID) { t.lease(id, lease{}) }
+func (t *tx) release(id store.ID) {
+	h, _ := t.leaseOf(id)
+	t.lease(id, lease{})
+	if h.born {
+		t.noteBorn(h, id, -1)
+	}
+}
+
+// noteBorn notes that a delivery is sending in the file, or no longer.
+func (t *tx) noteBorn(h lease, id store.ID, n int) {
+	t.count(h.Notifier).born[id] += n
+	if h.Key == "" {
+		return
+	}
+	if t.born == nil {
+		t.born = map[engine.Stream]int{}
+	}
+	t.born[h.Stream] += n
+}
+
+// bornIn reports whether a delivery of a stream is sending in the file. It comes before all that are pending: they were
+// made later.
+func (t *tx) bornIn(in engine.Stream) bool { return in.Key != "" && t.leases.born(in)+t.born[in] > 0 }
 
 // noteWaiting notes that a delivery waits in a stream. It becomes due when the one that is being sent ends.
 func (t *tx) noteWaiting(in engine.Stream) {

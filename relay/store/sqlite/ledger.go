@@ -31,7 +31,7 @@ func (s *Store) ledger() *ledger.DB {
 		Dialect: ledger.Dialect{
 			Outlines: "events o" + byOutline, Position: "instr", AnyOf: "IN (SELECT value FROM json_each(?))",
 			IDs:     func(ids []store.ID) any { return conn.IDList(slices.Values(ids)) },
-			ByEvent: " INDEXED BY deliveries_event", Pending: "unfinished = 1 AND next_at IS NOT NULL",
+			ByEvent: " INDEXED BY deliveries_event", Pending: "state = 'pending'",
 		},
 		Show:  func() func(store.Delivery) store.Delivery { return s.leases.snapshot().show },
 		Index: ledger.Index{Match: s.match, Place: s.indexPlace, Fresh: s.unindexed},

@@ -79,7 +79,7 @@ func (s *Store) list(ctx context.Context, query string, args []any, each func(co
 // NextDue implements store.Store.
 func (s *Store) NextDue(ctx context.Context, notifier string) (due time.Time, err error) {
 	const q = `SELECT id, next_at FROM deliveries INDEXED BY deliveries_due
-		WHERE unfinished = 1 AND notifier = ? AND next_at IS NOT NULL ORDER BY next_at, id LIMIT ?`
+		WHERE state = 'pending' AND notifier = ? ORDER BY next_at, id LIMIT ?`
 	if s.nothingDue(notifier) {
 		return due, nil
 	}
@@ -168,7 +168,7 @@ func ofState(w *listing.Where, s store.State, sending leased) {
 	case store.Pending:
 		w.Add("id NOT "+ids, conn.IDList(maps.Keys(sending)))
 	case store.Sending:
-		w.Add("id "+ids, conn.IDList(maps.Keys(sending)))
+		w.Add("(state = 'sending' OR id "+ids+")", conn.IDList(maps.Keys(sending)))
 	}
 }
 
@@ -253,7 +253,7 @@ func scanOf(f store.DeliveryFilter, many bool) (sc scan) {
 	switch f.State {
 	case "":
 	case store.Pending:
-		sc.index, sc.conds = " INDEXED BY deliveries_due", []string{"unfinished = 1", "next_at IS NOT NULL"}
+		sc.index, sc.conds = " INDEXED BY deliveries_due", []string{"state = 'pending'"}
 	case store.Sending:
 		sc.index, sc.conds = " NOT INDEXED", []string{"unfinished = 1"}
 	case store.Dead:

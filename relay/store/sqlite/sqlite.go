@@ -154,6 +154,9 @@ func (s *Store) connectReader() (*conn.Conn, error) {
 // startWith reads the state in memory, and opens the connection for checkpoints.
 func (s *Store) startWith(c *conn.Conn) (forLog *conn.Conn, err error) {
 	s.writer = newWriter(c, s.now)
+	if err = makePending(c); err != nil {
+		return nil, engine.Wrap(err, "making pending what was being sent")
+	}
 	if s.writer.counts, err = loadCounts(c); err != nil {
 		return nil, err
 	}

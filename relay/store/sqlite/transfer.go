@@ -40,6 +40,10 @@ func transferColumns(columns []string) string {
 		switch column {
 		case "replay_of", "fallback_for":
 			column = "coalesce(" + column + ", 0)"
+		case "state":
+			column = "CASE state WHEN 'sending' THEN 'pending' ELSE state END"
+		case "next_at":
+			column = "CASE state WHEN 'sending' THEN created_at ELSE next_at END"
 		case "wait":
 			column = fmt.Sprintf("coalesce(wait, %d)", store.OrderWait.Milliseconds())
 		case "key":
@@ -261,15 +265,5 @@ func (w *transferWriter) Finish(context.Context) error {
 }
 
 func (w *transferWriter) transact(doing string, change func() error) error {
-	if err := w.conn.Run("BEGIN IMMEDIATE"); err != nil {
-		return engine.Wrap(err, doing)
-	}
-	err := change()
-	if err == nil {
-		err = w.conn.Run("COMMIT")
-	}
-	if err != nil {
-		w.conn.Rollback()
-	}
-	return engine.Wrap(err, doing)
+	return engine.Wrap(w.conn.Transact(change), doing)
 }

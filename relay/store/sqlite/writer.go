@@ -171,6 +171,7 @@ type tx struct {
 	moved    int                            // hashes that were moved into the table
 	leased   map[store.ID]lease             // changes of leases; one without a number ends
 	waiting  map[engine.Stream]bool         // streams in which deliveries wait
+	born     map[engine.Stream]int          // changes of how many deliveries of a stream are sending in the file
 	counted  map[string]*countChange        // by notifier
 	attempts []any                          // rows to be written
 	sums     ledger.Sums                    // what is counted

@@ -147,6 +147,21 @@ func (c *Conn) PagesWritten() (int, error) {
 	return pages, err
 }
 
+// Transact executes statements in one transaction.
+func (c *Conn) Transact(change func() error) error {
+	if err := c.Run("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	err := change()
+	if err == nil {
+		err = c.Run("COMMIT")
+	}
+	if err != nil {
+		c.Rollback()
+	}
+	return err
+}
+
 // Rollback ends a transaction, unless a failure has ended it.
 func (c *Conn) Rollback() { _, _ = c.Exec("ROLLBACK") }
 
