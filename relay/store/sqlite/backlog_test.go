@@ -21,7 +21,7 @@ func checkCounts(t *testing.T, s *Store) {
 	err := s.list(t.Context(), q, nil, func(r conn.Row) {
 		want, got := count{int(r.Int(1)), int(r.Int(2)), r.Int(3), r.ID(4), nil}, s.counts.get(r.Str(0))
 		if got.unfinished != want.unfinished || got.dead != want.dead || got.bytes != want.bytes ||
-			(want.unfinished > 0 && got.since > want.since) || conn.IDList(slices.Values(slices.Sorted(got.sending.all()))) != r.Str(5) {
+			(want.unfinished > 0 && got.since > want.since) || conn.IDList(slices.Values(slices.Sorted(got.sending.All()))) != r.Str(5) {
 			t.Errorf("%s is counted as %+v, want %+v", r.Str(0), got, want)
 		}
 		sum.Deliveries += want.unfinished

@@ -3,9 +3,7 @@ package sqlite
 import (
 	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
-	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -21,9 +19,9 @@ import (
 // count is a row of the table counts: how much one notifier has, kept up to date so that no query has to count.
 type count struct {
 	unfinished, dead int
-	bytes            int64    // of the messages of the unfinished deliveries
-	since            store.ID // no unfinished delivery has a smaller id
-	sending          sendingIDs
+	bytes            int64            // of the messages of the unfinished deliveries
+	since            store.ID         // no unfinished delivery has a smaller id
+	sending          engine.PackedIDs // the deliveries that are sending in the file
 }
 
 // nothingDue reports whether a notifier has no deliveries but those that are being sent.
@@ -72,39 +70,8 @@ func (c count) with(change *countChange) count {
 	c.unfinished += change.unfinished
 	c.dead += change.dead
 	c.bytes += change.bytes
-	c.sending = c.sending.with(change.born)
+	c.sending = c.sending.With(change.born)
 	return c
-}
-
-// sendingIDs are the deliveries of a notifier that are sending in the file, each an id of 8 bytes.
-type sendingIDs []byte
-
-func (s sendingIDs) with(born map[store.ID]int) sendingIDs {
-	if len(born) == 0 {
-		return s
-	}
-	next := make(sendingIDs, 0, len(s)+8*len(born))
-	for id := range s.all() {
-		if born[id] == 0 {
-			next = binary.BigEndian.AppendUint64(next, uint64(id))
-		}
-	}
-	for id, n := range born {
-		if n > 0 {
-			next = binary.BigEndian.AppendUint64(next, uint64(id))
-		}
-	}
-	return next
-}
-
-func (s sendingIDs) all() iter.Seq[store.ID] {
-	return func(yield func(store.ID) bool) {
-		for some := range slices.Chunk(s, 8) {
-			if len(some) < 8 || !yield(store.ID(binary.BigEndian.Uint64(some))) {
-				return
-			}
-		}
-	}
 }
 
 // counts holds the committed table. The writer changes it when a transaction is committed, and a search for the oldest
@@ -217,7 +184,7 @@ func (t *tx) saveCounts() error {
 func makePending(c *conn.Conn) error {
 	var ids []store.ID
 	err := c.Each("SELECT sending FROM counts WHERE length(sending) > 0", nil, func(r conn.Row) {
-		ids = slices.AppendSeq(ids, sendingIDs(r.Bytes(0)).all())
+		ids = slices.AppendSeq(ids, engine.PackedIDs(r.Bytes(0)).All())
 	})
 	if err != nil || len(ids) == 0 {
 		return err
@@ -271,7 +238,7 @@ func (s *Store) oldest(ctx context.Context, notifier string, n count) (at time.T
 	const q = `SELECT created_at FROM deliveries WHERE id = (
 		SELECT min(id) FROM deliveries INDEXED BY deliveries_lane WHERE state = 'pending' AND notifier = ?)`
 	err = s.list(ctx, q, []any{notifier}, func(r conn.Row) { at = r.Time(0) })
-	for id := range n.sending.all() {
+	for id := range n.sending.All() {
 		if made := id.Time().UTC(); at.IsZero() || made.Before(at) {
 			at = made
 		}

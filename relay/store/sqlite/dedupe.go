@@ -70,10 +70,7 @@ func (d *dedupeCache) commit(t *tx) {
 		return
 	}
 	d.moving, d.recent = d.recent, nil
-	d.queue = slices.SortedFunc(maps.Keys(d.moving), func(a, b engine.BodyHash) int {
-		return bytes.Compare(a[:],
-			b[:])
-	})
+	d.queue = slices.SortedFunc(maps.Keys(d.moving), func(a, b engine.BodyHash) int { return bytes.Compare(a[:], b[:]) })
 }
 
 // findDuplicates marks the events whose bodies came before, and remembers the bodies of the others.

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"fmt"
 
+	"qaserelay/relay/store/engine"
 	"qaserelay/relay/store/sqlite/conn"
 	"qaserelay/relay/store/sqlite/tables"
 )
@@ -18,21 +19,15 @@ func migrate(c *conn.Conn, path string) error {
 	if err != nil || version == len(steps) {
 		return err
 	}
-	if err := c.Run("BEGIN IMMEDIATE"); err != nil {
-		return fmt.Errorf("starting to migrate %s: %w", path, err)
-	}
-	for i, step := range steps[version:] {
-		if err := c.Run(step); err != nil {
-			c.Rollback()
-			return fmt.Errorf("migrating %s to version %d: %w", path, version+i+1, err)
+	err = c.Transact(func() error {
+		for i, step := range steps[version:] {
+			if err := c.Run(step); err != nil {
+				return fmt.Errorf("to version %d: %w", version+i+1, err)
+			}
 		}
-	}
-	stamp := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", applicationID, len(steps))
-	if err := c.Run(stamp); err != nil {
-		c.Rollback()
-		return fmt.Errorf("committing the migration of %s: %w", path, err)
-	}
-	return nil
+		return c.Run(fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, len(steps)))
+	})
+	return engine.Wrap(err, "migrating "+path)
 }
 
 // fileVersion returns the version of the file, 0 when it is empty. It refuses a file of another program or of a newer

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-
 	"path/filepath"
 	"sync"
 	"time"

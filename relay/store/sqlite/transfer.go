@@ -214,7 +214,7 @@ func (w *transferWriter) Mark(ctx context.Context) (string, error) {
 
 // Put implements transfer.Writer.
 func (w *transferWriter) Put(_ context.Context, t transfer.Table, rows []transfer.Row, mark string) error {
-	return w.transact("writing "+t.Name, func() error {
+	err := w.conn.Transact(func() error {
 		if err := w.setMark(mark); err != nil {
 			return err
 		}
@@ -230,6 +230,7 @@ func (w *transferWriter) Put(_ context.Context, t transfer.Table, rows []transfe
 		}
 		return nil
 	})
+	return engine.Wrap(err, "writing "+t.Name)
 }
 
 // fileRow returns a row as the file keeps it.
@@ -255,15 +256,12 @@ func (w *transferWriter) setMark(mark string) error {
 
 // Finish implements transfer.Writer.
 func (w *transferWriter) Finish(context.Context) error {
-	return w.transact("finishing the copy", func() error {
+	err := w.conn.Transact(func() error {
 		if err := w.setMark(""); err != nil {
 			return err
 		}
 		return w.conn.Run("DELETE FROM counts; " + tables.CountAll + tables.CountItems +
 			"INSERT OR REPLACE INTO marks (name, value) SELECT '" + talliedUpTo + "', coalesce(max(id), 0) FROM events")
 	})
-}
-
-func (w *transferWriter) transact(doing string, change func() error) error {
-	return engine.Wrap(w.conn.Transact(change), doing)
+	return engine.Wrap(err, "finishing the copy")
 }
