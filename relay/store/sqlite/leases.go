@@ -157,9 +157,6 @@ func (t *tx) release(id store.ID) {
 // noteBorn notes that a delivery is sending in the file, or no longer.
 func (t *tx) noteBorn(h lease, id store.ID, n int) {
 	t.count(h.Notifier).born[id] += n
-	if h.Key == "" {
-		return
-	}
 	if t.born == nil {
 		t.born = map[engine.Stream]int{}
 	}
