@@ -41,3 +41,29 @@ func TestTheLagOfTheIndexIsAMetric(t *testing.T) {
 		}
 	})
 }
+
+func TestTheIndexWritesOnceASecondAndGivesWayToManyEvents(t *testing.T) {
+	const step = 20 * time.Millisecond
+	for name, c := range map[string]struct {
+		rate int // events a second
+		lag  time.Duration
+		want time.Duration
+	}{
+		"nothing but stored events": {0, 0, indexPause},
+		"an event of just now":      {100, time.Millisecond, indexRest - time.Millisecond},
+		"one that has waited":       {100, 2 * time.Second, indexPause},
+		"as many as are promised":   {2000, 2 * time.Second, indexPause},
+		"more than that":            {10_000, 2 * time.Second, (busyShare - 1) * step},
+		"too far behind":            {10_000, mostBehind, indexPause},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := indexPace{looked: time.Now()}
+				time.Sleep(time.Second)
+				if got := p.pause(uint64(c.rate), step, c.lag); got != c.want {
+					t.Errorf("the pause is %s, want %s", got, c.want)
+				}
+			})
+		})
+	}
+}
