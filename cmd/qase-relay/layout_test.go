@@ -103,17 +103,18 @@ func mayImport() map[string][]string {
 			"notifiers/preview"}, // for tests
 		"notifiers/builtin": append([]string{"notifiers/*"}, kind...),
 
-		"relay/store":                {},
-		"relay/store/groupcommit":    {},
-		"relay/store/pgtest":         {}, // for tests
-		"relay/store/engine":         {"relay/store"},
-		"relay/store/listing":        {"relay/store", "relay/store/engine"},
-		"relay/store/search":         {"relay/store", "rules/event", "rules/value"},
-		"relay/store/ledger":         {"relay/store", "relay/store/engine", "relay/store/listing", "relay/store/search"},
-		"relay/store/storetest/seed": {"relay/store", "relay/store/ledger", "relay/store/transfer"}, // for tests
-		"relay/store/storetest":      {"relay/store", "relay/store/engine", "relay/store/search"},   // for tests
-		"relay/store/memory":         {"relay/store", "relay/store/engine", "relay/store/search"},   // for tests
-		"relay/store/transfer":       {},
+		"relay/store":                     {},
+		"relay/store/groupcommit":         {},
+		"relay/store/pgtest":              {}, // for tests
+		"relay/store/engine":              {"relay/store"},
+		"relay/store/listing":             {"relay/store", "relay/store/engine"},
+		"relay/store/search":              {"relay/store", "rules/event", "rules/value"},
+		"relay/store/ledger":              {"relay/store", "relay/store/engine", "relay/store/listing", "relay/store/search"},
+		"relay/store/storetest/seed":      {"relay/store", "relay/store/ledger", "relay/store/transfer"}, // for tests
+		"relay/store/storetest/slotbench": {"relay/store", "relay/store/storetest"},                      // for tests
+		"relay/store/storetest":           {"relay/store", "relay/store/engine", "relay/store/search"},   // for tests
+		"relay/store/memory":              {"relay/store", "relay/store/engine", "relay/store/search"},   // for tests
+		"relay/store/transfer":            {},
 		"relay/store/sqlite": {"relay/store", "relay/store/engine", "relay/store/groupcommit",
 			"relay/store/ledger", "relay/store/listing", "relay/store/sqlite/conn", "relay/store/sqlite/dbfile", "relay/store/sqlite/tables",
 			"relay/store/transfer"},
@@ -155,9 +156,10 @@ func mayImport() map[string][]string {
 		"relay/admin/jobs":            {"relay/store"},
 		"relay/admin": {"relay", "relay/admin/access", "relay/admin/desk", "relay/admin/jobs", "relay/admin/why", "relay/dispatch", "relay/listen", "relay/store", "rules/diag",
 			"rules/value", "relay/trial", "rules/catalog"},
+		"relay/admin/desk/latency": {"relay/store"},
 		"relay/admin/desk/rulebook": {"relay/config", "rules", "rules/diag", "rules/rulefile", "rules/rulefile/written",
 			"rules/ruletest", "rules/yamldoc"},
-		"relay/admin/desk": {"relay/presence", "relay/ingest/refused", "notifiers", "notifiers/preview", "relay/admin/desk/rulebook", "relay/admin/jobs", "relay", "relay/admin/access", "relay/config", "relay/dispatch", "relay/silences", "relay/store", "relay/store/search", "rules",
+		"relay/admin/desk": {"relay/presence", "relay/ingest/refused", "notifiers", "notifiers/preview", "relay/admin/desk/latency", "relay/admin/desk/rulebook", "relay/admin/jobs", "relay", "relay/admin/access", "relay/config", "relay/dispatch", "relay/silences", "relay/store", "relay/store/search", "rules",
 			"rules/catalog", "rules/condition", "rules/diag", "rules/event", "rules/failures", "rules/flow", "rules/memory", "rules/silence", "rules/value"},
 		"relay/admin/client":  {"notifiers/redact"},
 		"relay/backtest":      {"relay/admin/desk", "rules", "rules/event", "rules/failures", "rules/ruletest"},

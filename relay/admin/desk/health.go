@@ -10,6 +10,7 @@ import (
 
 	"qaserelay/relay"
 	"qaserelay/relay/admin/access"
+	"qaserelay/relay/admin/desk/latency"
 	"qaserelay/relay/dispatch"
 	"qaserelay/relay/store"
 )
@@ -97,7 +98,7 @@ func (d *Desk) NotifiersHealth(ctx context.Context) ([]Health, error) {
 	for _, n := range list {
 		h := Health{Notifier: n, Reasons: []Reason{}, Recent: []LastAttempt{}}
 		h.count(ended[n.Name])
-		h.Latency = latencyOf(sent[n.Name])
+		h.Latency = latency.Of(sent[n.Name])
 		all = append(all, h)
 	}
 	return all, nil
@@ -142,8 +143,8 @@ func (d *Desk) countHealth(ctx context.Context, h *Health) error {
 		return of[h.Name]
 	}
 	h.count(tallies(store.TallyDelivery))
-	h.Latency = latencyOf(tallies(store.TallySent))
-	h.Took = latencyOf(tallies(store.TallyAttempt))
+	h.Latency = latency.Of(tallies(store.TallySent))
+	h.Took = latency.Of(tallies(store.TallyAttempt))
 	for _, t := range tallies(store.TallyReason) {
 		h.Reasons = append(h.Reasons, Reason{t.B, t.N})
 	}
@@ -151,14 +152,6 @@ func (d *Desk) countHealth(ctx context.Context, h *Health) error {
 		return cmp.Or(cmp.Compare(y.Count, x.Count), strings.Compare(x.Reason, y.Reason))
 	})
 	return errors.Join(errs...)
-}
-
-func latencyOf(list []store.Tally) *Latency {
-	var h histogram
-	for _, t := range list {
-		h.add(t.B, t.N)
-	}
-	return h.percentiles()
 }
 
 // rateUsed returns the share of the limit of a notifier that the last minute used. It is nil without a limit, and where

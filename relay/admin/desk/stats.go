@@ -5,10 +5,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
+	"qaserelay/relay/admin/desk/latency"
 	"qaserelay/relay/store"
 	"qaserelay/rules/value"
 )
@@ -45,12 +45,8 @@ type Series struct {
 	Latency *Latency `json:"latency,omitempty"`
 }
 
-// Latency are percentiles in seconds, interpolated within the buckets of a histogram, which double from 1 ms on.
-type Latency struct {
-	P50 float64 `json:"p50"`
-	P90 float64 `json:"p90"`
-	P99 float64 `json:"p99"`
-}
+// Latency are percentiles of durations.
+type Latency = latency.Latency
 
 // maxSteps is how many steps a chart has at most.
 const maxSteps = 2000
@@ -162,27 +158,27 @@ func usualStep(window time.Duration, minutes bool) time.Duration {
 func seriesOf(list []store.Tally, s *Stats, c counted) []Series {
 	step := time.Duration(s.Step) * time.Second
 	steps := int(s.Until.Sub(s.Since) / step)
-	byName, order, histograms := map[string]*Series{}, []string{}, map[string]*histogram{}
+	byName, order, histograms := map[string]*Series{}, []string{}, map[string]*latency.Histogram{}
 	for _, t := range list {
 		name := nameOf(&t, s.By, c)
 		one := byName[name]
 		if one == nil {
 			one = &Series{Name: name, Counts: make([]int64, steps)}
 			byName[name], order = one, append(order, name)
-			histograms[name] = &histogram{}
+			histograms[name] = &latency.Histogram{}
 		}
 		if i := int(t.At.Sub(s.Since) / step); i >= 0 && i < steps {
 			one.Counts[i] += t.N
 			one.Total += t.N
 			if c.sum {
-				histograms[name].add(t.B, t.N)
+				histograms[name].Add(t.B, t.N)
 			}
 		}
 	}
 	all := make([]Series, 0, len(order))
 	for _, name := range order {
 		if c.sum {
-			byName[name].Latency = histograms[name].percentiles()
+			byName[name].Latency = histograms[name].Percentiles()
 		}
 		all = append(all, *byName[name])
 	}
@@ -205,42 +201,4 @@ func nameOf(t *store.Tally, by string, c counted) string {
 		return t.B
 	}
 	return t.A
-}
-
-// histogram counts durations in the buckets of the store.
-type histogram struct {
-	n   [store.LatencyBuckets]int64
-	sum int64
-}
-
-func (h *histogram) add(bucket string, n int64) {
-	i, err := strconv.Atoi(bucket)
-	if err == nil && i >= 0 && i < len(h.n) {
-		h.n[i] += n
-		h.sum += n
-	}
-}
-
-// percentiles returns nil if there is nothing.
-func (h *histogram) percentiles() *Latency {
-	if h.sum == 0 {
-		return nil
-	}
-	return &Latency{h.at(0.5), h.at(0.9), h.at(0.99)}
-}
-
-// at returns the duration in seconds under which a share of all is.
-func (h *histogram) at(share float64) float64 {
-	want, below := share*float64(h.sum), 0.0
-	for i, n := range h.n {
-		if n == 0 {
-			continue
-		}
-		if here := float64(n); below+here >= want {
-			from, under := store.LatencyRange(i)
-			return from.Seconds() + (under-from).Seconds()*(want-below)/here
-		}
-		below += float64(n)
-	}
-	return 0
 }

@@ -19,6 +19,7 @@ import (
 	"qaserelay/relay/store/pgtest"
 	"qaserelay/relay/store/sqlite"
 	"qaserelay/relay/store/storetest"
+	"qaserelay/relay/store/storetest/slotbench"
 )
 
 // BenchmarkAcceptPostgres stores the events of BenchmarkAccept in SQLite, in PostgreSQL by one relay, and in PostgreSQL
@@ -109,7 +110,7 @@ func BenchmarkPendingPostgres(b *testing.B) {
 func BenchmarkSlotsPostgres(b *testing.B) {
 	c := pgtest.New(b, "shared_buffers=512MB", "max_wal_size=4GB")
 	url := c.Schema(b, "relay")
-	storetest.BenchmarkSlots(b, func() store.Store { return openPostgres(b, url, nil) }, func() {
+	slotbench.Run(b, func() store.Store { return openPostgres(b, url, nil) }, func() {
 		c.Exec(b, "VACUUM ANALYZE")
 		c.Exec(b, "CHECKPOINT")
 	})

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"qaserelay/relay/store"
-	"qaserelay/relay/store/storetest"
+	"qaserelay/relay/store/storetest/slotbench"
 )
 
 // BenchmarkSlots measures a store with many open slots. For a million of them:
@@ -13,5 +13,5 @@ import (
 //	QASE_RELAY_BENCH_SLOTS=1000000 go test ./relay/store/sqlite -run '^$' -bench Slots -benchtime 3x -timeout 30m
 func BenchmarkSlots(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "relay.db")
-	storetest.BenchmarkSlots(b, func() store.Store { return openTest(b, path, nil) }, nil)
+	slotbench.Run(b, func() store.Store { return openTest(b, path, nil) }, nil)
 }

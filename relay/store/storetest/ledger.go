@@ -247,6 +247,20 @@ func tallyCases() map[string]func(*Fixture) {
 			f.Equal("attempts", len(got), 2)
 			f.Equal("other", f.lastOf("none"), 0)
 			f.Equal("title", got[0].Title, "a title")
+			var made []store.ID
+			for range 3 {
+				f.Advance(time.Minute)
+				made = append(made, f.Put(""))
+				f.ClaimIDs()
+				f.FinishAs(store.Delivered, time.Time{}, made...)
+				got, err = f.LastAttempts(f.Context(), "n", 1)
+				f.NoError(err)
+				f.Equal("newest", got[0].Delivery, made[len(made)-1])
+			}
+			got, err = f.LastAttempts(f.Context(), "n", 3)
+			f.NoError(err)
+			f.Equal("in order", []store.ID{got[0].Delivery, got[1].Delivery, got[2].Delivery},
+				[]store.ID{made[2], made[1], made[0]})
 		},
 	}
 }

@@ -1,4 +1,5 @@
-package storetest
+// Package slotbench measures stores with many open slots.
+package slotbench
 
 import (
 	"context"
@@ -10,15 +11,16 @@ import (
 	"time"
 
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/storetest"
 )
 
 // slotsVariable says how many slots are open in a benchmark.
 const slotsVariable = "QASE_RELAY_BENCH_SLOTS"
 
-// BenchmarkSlots measures what must not grow with the number of open slots: a start, and the question what is due. Then
+// Run measures what must not grow with the number of open slots: a start, and the question what is due. Then
 // it fires 10,000 slots that are due, each with a delivery. QASE_RELAY_BENCH_SLOTS says how many are open. Open opens
 // the same store each time, and settle brings it into the state after hours of use; nil does nothing.
-func BenchmarkSlots(b *testing.B, open func() store.Store, settle func()) {
+func Run(b *testing.B, open func() store.Store, settle func()) {
 	n := 20_000
 	if given, err := strconv.Atoi(os.Getenv(slotsVariable)); err == nil {
 		n = given
@@ -58,7 +60,7 @@ func BenchmarkSlots(b *testing.B, open func() store.Store, settle func()) {
 func nextWakes(b *testing.B, s store.Store) {
 	var took []float64
 	for b.Loop() {
-		took = append(took, Milliseconds(func() {
+		took = append(took, storetest.Milliseconds(func() {
 			if at, err := s.NextWake(b.Context(), time.Now(), false); err != nil || at.IsZero() {
 				b.Fatal(at, err)
 			}
@@ -83,7 +85,7 @@ func armSlots(b *testing.B, s store.Store, n int, at time.Time) {
 			done++
 		}
 		ev := store.Event{ID: ids.Next(time.Now()), ReplayOf: 1, Source: "qase", Body: []byte("{}")}
-		if _, err := s.Accept(b.Context(), []store.Event{ev}, Planned(p)); err != nil {
+		if _, err := s.Accept(b.Context(), []store.Event{ev}, storetest.Planned(p)); err != nil {
 			b.Fatal(err)
 		}
 	}
