@@ -25,6 +25,8 @@ type DB struct {
 	Waiting *Gather
 	// Index is the index of words.
 	Index Index
+
+	found found
 }
 
 // Dialect is what the engines write in different ways.

@@ -145,59 +145,6 @@ func (db *DB) Seen(ctx context.Context, kind string) (all []store.Seen, err erro
 	return all, engine.Wrap(err, "reading what was seen last")
 }
 
-// LastAttempts looks at so many deliveries of a notifier at least and at most, of each kind.
-const fewCandidates, candidates = 50, 200
-
-// newest returns among how many deliveries of all notifiers LastAttempts looks for them: first among few, which is
-// enough for most notifiers, then among more.
-func newest() []int { return []int{2_000, 10_000, 50_000} }
-
-// LastAttempts implements store.Tallies.
-func (db *DB) LastAttempts(ctx context.Context, notifier string, limit int) ([]store.NotifierAttempt, error) {
-	limit = min(limit, candidates)
-	var ids []store.ID
-	for _, n := range newest() {
-		end, err := db.reach(ctx, "deliveries")(listing.Span{}, n)
-		if err != nil {
-			return nil, engine.Wrap(err, "looking for the newest deliveries")
-		}
-		if ids, err = db.attempted(ctx, notifier, end, max(limit, fewCandidates)); err != nil {
-			return nil, engine.Wrap(err, "looking for the last attempts")
-		}
-		if end == 0 || len(ids) >= limit {
-			break
-		}
-	}
-	const columns = "SELECT a.delivery_id, d.title, a.at, a.took, a.status, a.reason, a.error FROM attempts a " +
-		"JOIN deliveries d ON d.id = a.delivery_id WHERE a.delivery_id "
-	q := query{columns + db.AnyOf + " ORDER BY a.at DESC, a.delivery_id DESC, a.lease DESC LIMIT ?",
-		[]any{db.IDs(slices.Compact(slices.Sorted(slices.Values(ids)))), limit}}
-	all, err := list(ctx, db, q, func(r Row) store.NotifierAttempt {
-		return store.NotifierAttempt{Delivery: r.ID(0), Title: r.Text(1), Attempt: store.Attempt{At: r.Time(2),
-			Took: time.Duration(r.Int(3)), Status: r.Text(4), Reason: r.Text(5), Error: r.Text(6)}}
-	})
-	return all, engine.Wrap(err, "reading the last attempts")
-}
-
-// attempted returns the deliveries of a notifier that may have been tried last: the newest ones after an id, the newest
-// dead ones, and those that are due first, so many of each.
-func (db *DB) attempted(ctx context.Context, notifier string, after store.ID, most int) (ids []store.ID, err error) {
-	for _, q := range []query{
-		{"SELECT id FROM deliveries WHERE id > ? AND notifier = ? ORDER BY id DESC LIMIT ?", []any{after, notifier, most}},
-		{"SELECT id FROM deliveries WHERE id > ? AND notifier = ? AND state = 'dead' ORDER BY id DESC LIMIT ?",
-			[]any{after, notifier, most}},
-		{"SELECT id FROM deliveries WHERE " + db.Pending + " AND notifier = ? ORDER BY next_at LIMIT ?",
-			[]any{notifier, most}},
-	} {
-		some, err := list(ctx, db, q, func(r Row) store.ID { return r.ID(0) })
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, some...)
-	}
-	return ids, nil
-}
-
 // Sums are what one transaction adds to the tallies, and what it has seen. The zero value is empty.
 type Sums struct {
 	minutes, hours map[pair]int64
