@@ -78,6 +78,7 @@ func (d *Desk) useIndex(ctx context.Context, terms, words []store.Term) (bool, e
 // findEvents returns a page of events, and the id behind which the next page begins, or zero.
 func (d *Desk) findEvents(ctx context.Context, f EventFilter, limit int) (
 	found []store.Outlined, next store.ID, err error) {
+	ctx = store.WithLook(ctx, pageTime)
 	terms := f.terms()
 	indexed, err := d.useIndex(ctx, terms, f.Terms)
 	switch {
@@ -162,7 +163,7 @@ func (d *Desk) findByDelivery(ctx context.Context, f EventFilter, limit int) (
 	if err != nil {
 		return nil, 0, err
 	}
-	for start := time.Now(); ; {
+	for ends := store.LookEnds(ctx, pageTime); ; {
 		page, more, err := d.o.Store.Deliveries(ctx, f.DeliveryFilter)
 		if err != nil {
 			return nil, 0, err
@@ -188,7 +189,7 @@ func (d *Desk) findByDelivery(ctx context.Context, f EventFilter, limit int) (
 				found = append(found, o)
 			}
 		}
-		if next = more; len(page) < f.Limit || next == 0 || time.Since(start) > pageTime {
+		if next = more; len(page) < f.Limit || next == 0 || time.Now().After(ends) {
 			return found, next, nil
 		}
 		f.moveTo(next)
@@ -224,8 +225,8 @@ func (d *Desk) listedBefore(ctx context.Context, f store.DeliveryFilter) (map[st
 // pageOf returns how many deliveries are read at once to fill a page: most are selected, or the page ends early.
 func pageOf(limit int) int { return min(2*limit, MaxPage) }
 
-// pageTime is after how long a page ends that finds little.
-const pageTime = 60 * time.Millisecond
+// pageTime is how long a page looks for rows: one that finds little ends after it.
+const pageTime = 50 * time.Millisecond
 
 // moveTo has the filter begin behind an id.
 func (f *EventFilter) moveTo(next store.ID) {
@@ -272,6 +273,7 @@ type DeliveryFilter struct {
 // findDeliveries returns a page of deliveries, and the id behind which the next page begins, or zero. If few events
 // have what is asked for, it goes over these.
 func (d *Desk) findDeliveries(ctx context.Context, f DeliveryFilter) ([]store.Delivery, store.ID, error) {
+	ctx = store.WithLook(ctx, pageTime)
 	terms := search.Query(f.Terms).Of(search.Project, f.Project).Of(search.Name, f.EventName).Of(search.Sent, f.Rule).
 		Of(search.Notifier, f.Notifier)
 	indexed, err := d.useIndex(ctx, terms, f.Terms)
@@ -322,7 +324,7 @@ const usualPage = 50
 func (d *Desk) deliveriesWith(ctx context.Context, f DeliveryFilter) (found []store.Delivery, next store.ID, err error) {
 	limit := f.limit()
 	f.Limit = pageOf(limit)
-	for start := time.Now(); ; {
+	for ends := store.LookEnds(ctx, pageTime); ; {
 		page, more, err := d.o.Store.Deliveries(ctx, f.DeliveryFilter)
 		if err != nil {
 			return nil, 0, err
@@ -340,7 +342,7 @@ func (d *Desk) deliveriesWith(ctx context.Context, f DeliveryFilter) (found []st
 			}
 			found = append(found, page[i])
 		}
-		if more == 0 || time.Since(start) > pageTime {
+		if more == 0 || time.Now().After(ends) {
 			return found, more, nil
 		}
 		if f.OldestFirst {

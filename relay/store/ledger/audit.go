@@ -48,7 +48,7 @@ func (db *DB) Audit(ctx context.Context, f store.AuditFilter) ([]store.AuditEntr
 	if len(w.Conds) > 0 {
 		reach = db.reach(ctx, "audit")
 	}
-	return listing.Audit(f, reach, func(sp listing.Span, limit int) ([]store.AuditEntry, error) {
+	return listing.Audit(ctx, f, reach, func(sp listing.Span, limit int) ([]store.AuditEntry, error) {
 		q := ask("SELECT "+AuditColumns+" FROM audit", w.Within("id", sp), sp.Order("id"), limit)
 		return list(ctx, db, q, func(r Row) store.AuditEntry {
 			return store.AuditEntry{ID: r.ID(0), At: r.Time(1), Who: r.Text(2), How: r.Text(3), Peer: r.Text(4), Verb: r.Text(5),

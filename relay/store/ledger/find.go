@@ -25,8 +25,9 @@ const (
 	// dense is how many of the first rows are found if looking on row by row is quick, and many how many if there are
 	// clearly more than few.
 	dense, many = 20, 40
-	// askTime is how long the index is asked about all rows, and lookTime how long a page looks on if that takes longer.
-	askTime, lookTime = 60 * time.Millisecond, 60 * time.Millisecond
+	// lookTime is how long a page looks, unless its context says so, and askTime how long the index is asked about all rows
+	// at least.
+	lookTime, askTime = 60 * time.Millisecond, 10 * time.Millisecond
 )
 
 // Index is what an engine does for the index of words.
@@ -44,7 +45,8 @@ type Ask struct {
 	Terms []store.Term // all of them
 	Span  listing.Span
 	Limit int
-	// Within is how long it may take, after which the error is context.DeadlineExceeded; zero is a span of few events.
+	// Within is how long it may take; zero is a span of few events. The error is context.DeadlineExceeded if it takes
+	// longer, or clearly would.
 	Within time.Duration
 }
 
@@ -74,7 +76,8 @@ func (db *DB) IndexState(ctx context.Context) (s store.IndexState, err error) {
 // FindEvents implements store.Search.
 func (db *DB) FindEvents(ctx context.Context, f store.SearchFilter) ([]store.ID, store.ID, error) {
 	sp := listing.Span{After: f.After, Before: f.Before, OldestFirst: f.OldestFirst}
-	l := &lookup{db: db, terms: f.Terms, few: f.Few, limit: min(cmp.Or(max(f.Limit, 0), usualFound), maxFound)}
+	l := &lookup{db: db, terms: f.Terms, few: f.Few, limit: min(cmp.Or(max(f.Limit, 0), usualFound), maxFound),
+		ends: store.LookEnds(ctx, lookTime)}
 	ids, next, err := l.page(ctx, sp)
 	return ids, next, engine.Wrap(err, "searching events")
 }
@@ -102,6 +105,7 @@ type lookup struct {
 	terms []store.Term
 	limit int
 	few   bool
+	ends  time.Time         // when the page ends if it finds little
 	read  map[store.ID]bool // the events that were read, since they are not indexed
 }
 
@@ -201,7 +205,8 @@ func (db *DB) unindexed(ctx context.Context, sp listing.Span, place Place) (ids 
 //
 // The index knows how often a word occurs, and not where. So the nearest rows are looked at first: what is frequent is
 // found there. What is rare is then asked for among all others at once. If that takes long, since the words are frequent
-// and hardly ever together, the page goes on row by row, and ends early.
+// and hardly ever together, or have not come lately, the page goes on row by row, and ends early. If only few are asked
+// for, it ends at once, since there may be many.
 func (l *lookup) indexed(ctx context.Context, sp listing.Span) (found []store.ID, end store.ID, err error) {
 	near, rest, err := l.step(ctx, sp, firstRows)
 	if err != nil {
@@ -213,13 +218,16 @@ func (l *lookup) indexed(ctx context.Context, sp listing.Span) (found []store.ID
 	if l.few && len(found) >= many {
 		return found, near.End(), nil
 	}
-	if len(found) < dense {
-		all, err := l.match(ctx, *rest, askTime)
+	if len(found) < dense || l.few {
+		all, err := l.match(ctx, *rest, max(askTime, time.Until(l.ends)/2))
 		if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
 			return append(found, all...), 0, err
 		}
+		if l.few {
+			return found, near.End(), nil
+		}
 	}
-	for began := time.Now(); ; {
+	for {
 		if near, rest, err = l.step(ctx, *rest, nextRows); err != nil {
 			return nil, 0, err
 		}
@@ -227,7 +235,7 @@ func (l *lookup) indexed(ctx context.Context, sp listing.Span) (found []store.ID
 		if found = append(found, more...); err != nil || rest == nil || len(found) > l.limit {
 			return found, 0, err
 		}
-		if time.Since(began) > lookTime {
+		if time.Now().After(l.ends) {
 			return found, near.End(), nil
 		}
 	}

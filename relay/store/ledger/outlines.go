@@ -38,7 +38,7 @@ func (db *DB) Outlines(ctx context.Context, f store.OutlineFilter) ([]store.Outl
 	if len(w.Conds) > 0 {
 		reach = db.reach(ctx, db.Dialect.Outlines)
 	}
-	return listing.Outlines(f, reach, func(sp listing.Span, limit int) ([]store.Outlined, error) {
+	return listing.Outlines(ctx, f, reach, func(sp listing.Span, limit int) ([]store.Outlined, error) {
 		ids := ask("SELECT id FROM "+db.Dialect.Outlines, w.Within("id", sp), sp.Order("id"), limit)
 		return list(ctx, db, query{db.outlineRows() + "IN (" + ids.text + ")" + sp.Order("o.id"), ids.args}, scanOutline)
 	})

@@ -3,6 +3,7 @@ package listing
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -68,30 +69,34 @@ type Read[T any] func(s Span, limit int) ([]T, error)
 
 // Events returns a page of events, and the id behind which the next one begins, or zero on the last page. A page that
 // is not full has ended early.
-func Events(f store.EventFilter, reach Reach, read Read[store.StoredEvent]) ([]store.StoredEvent, store.ID, error) {
+func Events(ctx context.Context, f store.EventFilter, reach Reach, read Read[store.StoredEvent]) (
+	[]store.StoredEvent, store.ID, error) {
 	p := pager[store.StoredEvent]{f.Limit, func(ev store.StoredEvent) store.ID { return ev.ID }, reach, read}
-	list, next, err := p.page(Span{f.After, f.Before, f.OldestFirst}, usualSteps())
+	list, next, err := p.page(Span{f.After, f.Before, f.OldestFirst}, usualSteps(ctx))
 	return list, next, engine.Wrap(err, "listing events")
 }
 
 // Deliveries returns a page of deliveries as Events does.
-func Deliveries(f store.DeliveryFilter, reach Reach, read Read[store.Delivery]) ([]store.Delivery, store.ID, error) {
+func Deliveries(ctx context.Context, f store.DeliveryFilter, reach Reach, read Read[store.Delivery]) (
+	[]store.Delivery, store.ID, error) {
 	p := pager[store.Delivery]{f.Limit, func(d store.Delivery) store.ID { return d.ID }, reach, read}
-	list, next, err := p.page(Span{f.After, f.Before, f.OldestFirst}, usualSteps())
+	list, next, err := p.page(Span{f.After, f.Before, f.OldestFirst}, usualSteps(ctx))
 	return list, next, engine.Wrap(err, "listing deliveries")
 }
 
 // Outlines returns a page of outlines as Events does.
-func Outlines(f store.OutlineFilter, reach Reach, read Read[store.Outlined]) ([]store.Outlined, store.ID, error) {
+func Outlines(ctx context.Context, f store.OutlineFilter, reach Reach, read Read[store.Outlined]) (
+	[]store.Outlined, store.ID, error) {
 	p := pager[store.Outlined]{f.Limit, func(o store.Outlined) store.ID { return o.ID }, reach, read}
-	list, next, err := p.page(Span{f.After, f.Before, f.OldestFirst}, usualSteps())
+	list, next, err := p.page(Span{f.After, f.Before, f.OldestFirst}, usualSteps(ctx))
 	return list, next, engine.Wrap(err, "listing events")
 }
 
 // Audit returns a page of audit entries as Events does.
-func Audit(f store.AuditFilter, reach Reach, read Read[store.AuditEntry]) ([]store.AuditEntry, store.ID, error) {
+func Audit(ctx context.Context, f store.AuditFilter, reach Reach, read Read[store.AuditEntry]) (
+	[]store.AuditEntry, store.ID, error) {
 	p := pager[store.AuditEntry]{f.Limit, func(e store.AuditEntry) store.ID { return e.ID }, reach, read}
-	list, next, err := p.page(Span{f.After, f.Before, f.OldestFirst}, usualSteps())
+	list, next, err := p.page(Span{f.After, f.Before, f.OldestFirst}, usualSteps(ctx))
 	return list, next, engine.Wrap(err, "listing audit entries")
 }
 
@@ -114,17 +119,20 @@ type pager[T any] struct {
 // steps limit how far one page reads. Each step is a short read of its own, so that a filter that selects little holds
 // neither the log nor the caller for long.
 type steps struct {
-	first, next int           // rows of the first step, and of each later one
-	rows        int           // after so many
-	time        time.Duration // or after so long, the page ends where it is
+	first, next int       // rows of the first step, and of each later one
+	rows        int       // after so many
+	ends        time.Time // or at this time, the page ends where it is
 }
 
-func usualSteps() steps {
-	return steps{first: 2_000, next: 5_000, rows: 200_000, time: 60 * time.Millisecond}
+// usualTime is after how long a page ends that finds little.
+const usualTime = 60 * time.Millisecond
+
+func usualSteps(ctx context.Context) steps {
+	return steps{first: 2_000, next: 5_000, rows: 200_000, ends: store.LookEnds(ctx, usualTime)}
 }
 
 func (p pager[T]) page(s Span, l steps) (list []T, next store.ID, err error) {
-	limit, start := min(cmp.Or(max(p.limit, 0), defaultLimit), maxLimit), time.Now()
+	limit := min(cmp.Or(max(p.limit, 0), defaultLimit), maxLimit)
 	for looked, n := 0, l.first; ; n = l.next {
 		end := store.ID(0)
 		if p.reach != nil {
@@ -145,7 +153,7 @@ func (p pager[T]) page(s Span, l steps) (list []T, next store.ID, err error) {
 		switch {
 		case len(list) > limit:
 			return list[:limit], p.id(list[limit-1]), nil
-		case end == 0 || looked >= l.rows || time.Since(start) > l.time:
+		case end == 0 || looked >= l.rows || time.Now().After(l.ends):
 			return list, end, nil
 		}
 		s = rest

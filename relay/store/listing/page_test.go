@@ -9,7 +9,8 @@ import (
 )
 
 func TestAPageEndsWhenItIsFullOrHasLookedFarEnough(t *testing.T) {
-	few := steps{first: 10, next: 100, rows: 210, time: time.Hour}
+	late := time.Now().Add(time.Hour)
+	few := steps{first: 10, next: 100, rows: 210, ends: late}
 	cases := []struct {
 		name   string
 		match  func(store.ID) bool
@@ -26,12 +27,12 @@ func TestAPageEndsWhenItIsFullOrHasLookedFarEnough(t *testing.T) {
 		{"what matches nothing ends after so many rows", func(store.ID) bool { return false }, few, 3, false, nil, 791},
 		{"what matches little ends there too, with what was found", func(id store.ID) bool { return id == 890 }, few, 3,
 			false, []store.ID{890}, 791},
-		{"what matches nothing ends after so long", func(store.ID) bool { return false }, steps{10, 100, 2000, -1}, 3,
+		{"what matches nothing ends after so long", func(store.ID) bool { return false }, steps{10, 100, 2000, time.Now()}, 3,
 			false, nil, 991},
-		{"the last page says so", func(id store.ID) bool { return id == 7 }, steps{10, 100, 2000, time.Hour}, 3, false,
+		{"the last page says so", func(id store.ID) bool { return id == 7 }, steps{10, 100, 2000, late}, 3, false,
 			[]store.ID{7}, 0},
 		{"a full page that is the last says so", func(id store.ID) bool { return id <= 3 },
-			steps{10, 100, 2000, time.Hour}, 3, false, []store.ID{3, 2, 1}, 0},
+			steps{10, 100, 2000, late}, 3, false, []store.ID{3, 2, 1}, 0},
 		{"the oldest come first", func(id store.ID) bool { return id%80 == 0 }, few, 2, true, []store.ID{80, 160}, 210},
 		{"the oldest first, and few", func(id store.ID) bool { return id == 111 }, few, 2, true, []store.ID{111}, 210},
 	}

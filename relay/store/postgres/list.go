@@ -93,7 +93,7 @@ func (s *Store) Events(ctx context.Context, f store.EventFilter) (list []store.S
 		from, id = " FROM outlines o JOIN events e ON e.id = o.id", "o.id"
 		reach = s.reach(ctx, "outlines o", "o.id", nil)
 	}
-	return listing.Events(f, reach, func(sp listing.Span, limit int) (part []store.StoredEvent, err error) {
+	return listing.Events(ctx, f, reach, func(sp listing.Span, limit int) (part []store.StoredEvent, err error) {
 		w := w.Within(id, sp)
 		q, args := w.Numbered("SELECT "+eventColumns+from, sp.Order(id)+" LIMIT ?", limit)
 		err = s.list(ctx, q, args, func(rows pgx.Rows) error {
@@ -131,9 +131,9 @@ func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (
 	case f.State == store.Dead, f.State == store.Cancelled: // these states have an index in the order of ids
 		reach = s.reach(ctx, "deliveries d", "d.id", ofState)
 	default:
-		reach = s.reach(ctx, "deliveries d", "d.id", nil)
+		reach = s.reachDeliveries(ctx)
 	}
-	return listing.Deliveries(f, reach, func(sp listing.Span, limit int) (part []store.Delivery, err error) {
+	return listing.Deliveries(ctx, f, reach, func(sp listing.Span, limit int) (part []store.Delivery, err error) {
 		const text = "SELECT " + deliveryColumns + " FROM deliveries d JOIN events e ON e.id = d.event_id"
 		w := w.Within("d.id", sp)
 		q, args := w.Numbered(text, sp.Order("d.id")+" LIMIT ?", limit)
@@ -145,6 +145,18 @@ func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (
 		})
 		return part, err
 	})
+}
+
+// reachDeliveries goes by the events, which are about as many, and whose outlines are narrow and hardly ever change: the
+// pages of deliveries that have changed lately would have to be read.
+func (s *Store) reachDeliveries(ctx context.Context) listing.Reach {
+	byEvent, exact := s.reach(ctx, "outlines o", "o.id", nil), s.reach(ctx, "deliveries d", "d.id", nil)
+	return func(sp listing.Span, n int) (store.ID, error) {
+		if at, err := byEvent(sp, n); at != 0 || err != nil {
+			return at, err
+		}
+		return exact(sp, n)
+	}
 }
 
 // reach reads an index only. conds are the conditions of the index.

@@ -185,7 +185,7 @@ func (s *Store) Events(ctx context.Context, f store.EventFilter) (list []store.S
 	if len(w.Conds) > 0 {
 		reach = s.reach(ctx, "events"+byOutline, nil)
 	}
-	return listing.Events(f, reach, func(sp listing.Span, limit int) (part []store.StoredEvent, err error) {
+	return listing.Events(ctx, f, reach, func(sp listing.Span, limit int) (part []store.StoredEvent, err error) {
 		w, order := w.Within("id", sp), sp.Order("1")
 		inner := "SELECT id FROM events" + byOutline + w.Text() + order + " LIMIT ?"
 		q := "SELECT " + eventColumns + " FROM events e WHERE e.id IN (" + inner + ")" + order
@@ -214,7 +214,7 @@ func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (
 	if sc.along != "" {
 		reach = s.reach(ctx, "deliveries"+sc.along, sc.alongConds)
 	}
-	return listing.Deliveries(f, reach, func(sp listing.Span, limit int) (part []store.Delivery, err error) {
+	return listing.Deliveries(ctx, f, reach, func(sp listing.Span, limit int) (part []store.Delivery, err error) {
 		w, order := w.Within("id", sp), sp.Order("1")
 		inner := "SELECT id FROM deliveries" + sc.index + w.Text() + order + " LIMIT ?"
 		const from = " FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id IN ("
