@@ -126,7 +126,9 @@ type survey struct {
 
 const (
 	// surveyFor is how long a survey is shown while the numbers of dead deliveries stay as they are.
-	surveyFor  = 10 * time.Second
+	surveyFor = 10 * time.Second
+	// surveyTime is how long a page looks at them. Those before a job look at more.
+	surveyTime = 50 * time.Millisecond
 	maxSurveys = 50
 )
 
@@ -143,7 +145,7 @@ func (s *surveys) of(ctx context.Context, d *desk.Desk, q *listQuery, spec desk.
 		return last.found, nil
 	}
 	at := time.Now()
-	found, err := d.PreviewJob(ctx, spec)
+	found, err := d.PreviewJob(store.WithLook(ctx, surveyTime), spec)
 	if err != nil {
 		return found, err
 	}

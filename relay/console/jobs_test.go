@@ -19,11 +19,12 @@ func (g *rig) bury(n int) {
 	s, ids, ctx := g.relay.Store(), store.NewIDs(7), g.t.Context()
 	for n > 0 {
 		var plan store.Plan
+		event := ids.Next(time.Now()) // an event is older than its deliveries
 		for ; n > 0 && len(plan.Deliveries) < 500; n-- {
 			plan.Deliveries = append(plan.Deliveries, store.NewDelivery{ID: ids.Next(time.Now()), Rule: "old", Notifier: "gone",
 				Title: "Nightly <b>run</b>", Message: []byte(`{"id":"x","rule":"old","level":"info","title":"t"}`)})
 		}
-		ev := store.Event{ID: ids.Next(time.Now()), Source: "qase", Name: "run.completed", Project: "OLD",
+		ev := store.Event{ID: event, Source: "qase", Name: "run.completed", Project: "OLD",
 			Hash: [32]byte{1, byte(n), byte(n >> 8)}, Body: []byte(`{"event_name":"run.completed","payload":{}}`), ReceivedAt: time.Now()}
 		if _, err := s.Accept(ctx, []store.Event{ev},
 			func(int, func(string) ([]byte, error)) (store.Plan, error) { return plan, nil }); err != nil {

@@ -287,7 +287,7 @@ func (d *Desk) PreviewJob(ctx context.Context, spec JobSpec) (JobPreview, error)
 	if err != nil {
 		return JobPreview{}, err
 	}
-	found, err := jobs.Look(ctx, d.o.Store, choice, d.pace)
+	found, err := jobs.Look(ctx, finder{d.o.Store, d}, choice, d.pace)
 	if err != nil {
 		return JobPreview{}, failed("listing deliveries", err)
 	}
@@ -308,6 +308,17 @@ func (d *Desk) PreviewJob(ctx context.Context, spec JobSpec) (JobPreview, error)
 		p.Groups = append(p.Groups, JobGroup(g))
 	}
 	return p, nil
+}
+
+// finder reads deliveries as lists of the desk do.
+type finder struct {
+	store.Reader
+	desk *Desk
+}
+
+// Deliveries implements store.Reader.
+func (f finder) Deliveries(ctx context.Context, of store.DeliveryFilter) ([]store.Delivery, store.ID, error) {
+	return f.desk.findDeliveries(ctx, DeliveryFilter{DeliveryFilter: of})
 }
 
 // pace returns the rate that a delivery counts for.
@@ -339,8 +350,9 @@ func (d *Desk) Selected(ctx context.Context, spec JobSpec, within Range, limit i
 		f.Before = within.Before
 	}
 	page := DeliveryPage{Deliveries: []Delivery{}}
+	ctx = store.WithLook(ctx, pageTime)
 	for looked := 0; ; looked += limit {
-		list, next, err := d.o.Store.Deliveries(ctx, f)
+		list, next, err := d.findDeliveries(ctx, DeliveryFilter{DeliveryFilter: f})
 		if err != nil {
 			return page, failed("listing deliveries", err)
 		}
@@ -354,7 +366,7 @@ func (d *Desk) Selected(ctx context.Context, spec JobSpec, within Range, limit i
 				return page, nil
 			}
 		}
-		if next == 0 || looked >= maxSought {
+		if next == 0 || looked >= maxSought || time.Now().After(store.LookEnds(ctx, 0)) {
 			page.Next = idText(next)
 			return page, nil
 		}

@@ -10,8 +10,10 @@ import (
 )
 
 const (
-	// maxLooked is how many deliveries a survey looks at, and maxLooking how long.
+	// maxLooked is how many deliveries a survey looks at, surveyPage how many at once, and maxLooking how long unless
+	// its context says so.
 	maxLooked  = 10_000
+	surveyPage = 250
 	maxLooking = 2 * time.Second
 )
 
@@ -49,8 +51,8 @@ type Pace func(d *store.Delivery) (key string, each time.Duration)
 // Look looks at what a choice selects, from the newest to the oldest.
 func Look(ctx context.Context, s store.Reader, c Choice, pace Pace) (Survey, error) {
 	l := look{pace: pace, groups: map[[2]string]*Group{}, shares: map[string]*share{}, counts: map[string]int{}, folded: folds{}}
-	f, looked, end := c.Filter(), 0, time.Now().Add(maxLooking)
-	for f.Limit = pageSize; ; {
+	f, looked, end := c.Filter(), 0, store.LookEnds(ctx, maxLooking)
+	for f.Limit = surveyPage; ; {
 		list, next, err := l.page(ctx, s, &c, f)
 		if err != nil {
 			return Survey{}, err
