@@ -71,6 +71,13 @@ func TestTheResultFollowsTheDraft(t *testing.T) {
 	b.shot("try-backtest")
 	b.click(`button[value=load]`)
 	b.await(`!document.querySelector("#draft").value.includes("Caf") && document.querySelector("#draft").value.includes("level: error")`)
+	if at, want := eval[string](b, "location.search"), "?event="+ids["completed"]+"&rule=failed-run"; at != want {
+		t.Errorf("the address has the query %s, want %s", at, want)
+	}
+	if eval[bool](b, `document.querySelector("#backtest").checkVisibility()`) {
+		t.Error("there is a card of no backtest")
+	}
+	b.shot("try-loaded")
 	b.visit("/try?rule=failed-run")
 	b.await(`document.querySelector("#draft").value.includes("level: error") && !document.querySelector("#kept").checkVisibility()`)
 	b.check("a draft that was discarded")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -70,7 +71,8 @@ type tryMessage struct {
 // current rules do with it.
 func (c *Console) tryForm(r *http.Request) (*frame.View, error) {
 	q := r.URL.Query()
-	p := &tryPage{Event: q.Get("event"), Rule: q.Get("rule"), Whole: q.Get("file") != "", File: q.Get("file")}
+	p := &tryPage{Event: q.Get("event"), Rule: q.Get("rule"), Whole: q.Get("file") != "", File: q.Get("file"),
+		Source: q.Get("source"), At: q.Get("at"), Given: q.Get("given"), Alone: q.Get("alone") != ""}
 	if err := c.fillDraft(p); err != nil {
 		return nil, err
 	}
@@ -106,6 +108,9 @@ func (c *Console) try(r *http.Request) (string, *frame.View, error) {
 	p := readTry(r)
 	switch r.PostFormValue("do") {
 	case "load":
+		if p.Body == "" {
+			return "try" + p.query(), nil, nil
+		}
 		err := c.fillDraft(p)
 		return "", c.tryView(p), err
 	case "test":
@@ -127,6 +132,28 @@ func readTry(r *http.Request) *tryPage {
 	return &tryPage{Event: strings.TrimSpace(text("event")), Body: text("body"), Given: text("given"), Alone: text("alone") != "",
 		At: strings.TrimSpace(text("at")), Source: text("source"), Rule: text("rule"), Whole: text("kind") == "file", File: text("file"),
 		Draft: text("draft"), Since: text("since")}
+}
+
+// query returns the query of the form, which has all but the payload of an event and the draft.
+func (p *tryPage) query() string {
+	v, file, rule := url.Values{}, "", p.Rule
+	if p.Whole {
+		file, rule = p.File, ""
+	}
+	alone := ""
+	if p.Alone {
+		alone = "on"
+	}
+	for name, text := range map[string]string{"event": p.Event, "rule": rule, "file": file, "source": p.Source, "at": p.At,
+		"given": p.Given, "alone": alone} {
+		if text != "" {
+			v.Set(name, text)
+		}
+	}
+	if len(v) == 0 {
+		return ""
+	}
+	return "?" + v.Encode()
 }
 
 // draft returns the draft of the form.

@@ -3,6 +3,7 @@ package console_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -43,13 +44,37 @@ func TestAnEventIsTriedWithADraft(t *testing.T) {
 		{"a broken event", url.Values{"body": {`{`}}, []string{"not valid JSON"}},
 		{"a wrong time", url.Values{"event": {"run.completed"}, "at": {"now"}}, []string{"write a time like"}},
 		{"the whole file", url.Values{"event": {"run.completed"}, "kind": {"file"}, "draft": {"rules: ["}}, []string{"not valid YAML"}},
-		{"what is written", url.Values{"do": {"load"}, "rule": {"quiet"}}, []string{"name: quiet, when:"}},
+		{"what is written, beside a pasted event", url.Values{"do": {"load"}, "rule": {"quiet"}, "body": {"{}"}}, []string{"name: quiet, when:"}},
 	} {
 		status, _, text := g.send("/try", tt.form)
 		for _, want := range tt.wants {
 			if status != 200 || !strings.Contains(text, want) || strings.Contains(text, "s3cret") {
 				t.Errorf("%s: got %d, want %s in\n%s", tt.name, status, want, text)
 			}
+		}
+	}
+}
+
+// The address has what the form asks for, so that it can be opened again.
+func TestWhatIsWrittenIsAtAnAddress(t *testing.T) {
+	g := start(t, rigOptions{})
+	for _, tt := range []struct {
+		form       url.Values
+		want, text string
+	}{
+		{url.Values{"rule": {"quiet"}, "kind": {"rule"}, "event": {"run.completed"}}, "./try?event=run.completed&rule=quiet", "name: quiet, when:"},
+		{url.Values{"rule": {"quiet"}, "kind": {"file"}, "file": {g.rules}}, "./try?file=" + url.QueryEscape(g.rules), "name: failed-run"},
+		{url.Values{}, "./try", "Choose an event"},
+		{url.Values{"event": {"run.completed"}, "given": {"run.started"}, "alone": {"on"}, "at": {"2026-01-05T09:00:00Z"}, "source": {"qase"}},
+			"./try?alone=on&at=2026-01-05T09%3A00%3A00Z&event=run.completed&given=run.started&source=qase", "after run.started"},
+	} {
+		tt.form.Set("do", "load")
+		status, to, _ := g.send("/try", tt.form)
+		if status != http.StatusSeeOther || to != tt.want {
+			t.Errorf("%v: got %d %s, want %s", tt.form, status, to, tt.want)
+		}
+		if _, text := g.get(strings.TrimPrefix(to, "."), "Accept", "text/html"); !strings.Contains(text, tt.text) {
+			t.Errorf("%s: want %s in\n%s", to, tt.text, text)
 		}
 	}
 }
