@@ -210,6 +210,7 @@ type DeliveryFilter struct {
 	EventName      string
 	Project        string
 	Event          ID
+	OrderKey       string // of its stream; quick with a Notifier while it is pending or being sent
 	Reason         string // why an attempt of it failed, as Attempt.Reason
 	Before         ID     // only older ones than this, for paging
 	After          ID     // only newer ones than this

@@ -342,14 +342,13 @@ func (a *Asker) ahead(ctx context.Context, d *desk.Delivery) (*store.Delivery, e
 		return nil, err
 	}
 	for _, state := range []store.State{store.Sending, store.Pending} {
-		page, _, err := a.store.Deliveries(ctx, store.DeliveryFilter{State: state, Notifier: d.Notifier, Before: id, Limit: 500})
+		page, _, err := a.store.Deliveries(ctx, store.DeliveryFilter{State: state, Notifier: d.Notifier, OrderKey: this.OrderKey,
+			Before: id, Limit: 1})
 		if err != nil {
 			return nil, err
 		}
-		for i := range page {
-			if page[i].OrderKey == this.OrderKey {
-				return &page[i], nil
-			}
+		if len(page) > 0 {
+			return &page[0], nil
 		}
 	}
 	return nil, nil

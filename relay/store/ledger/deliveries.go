@@ -16,7 +16,7 @@ type madeFor struct{ id, event store.ID }
 
 // selected returns those of the deliveries of events that a filter selects.
 func (db *DB) selected(ctx context.Context, events []store.ID, f store.DeliveryFilter) (found []madeFor, err error) {
-	if strings.ContainsRune(f.Rule+f.Notifier+f.Reason, 0) || len(events) == 0 { // PostgreSQL keeps no NUL
+	if strings.ContainsRune(f.Rule+f.Notifier+f.OrderKey+f.Reason, 0) || len(events) == 0 { // PostgreSQL keeps no NUL
 		return nil, nil
 	}
 	w := listing.Where{Conds: []string{"event_id " + db.AnyOf}, Args: []any{db.IDs(events)}}
@@ -30,6 +30,7 @@ func (db *DB) selected(ctx context.Context, events []store.ID, f store.DeliveryF
 		w.Equal("state", string(f.State))
 	}
 	w.Equal("notifier", f.Notifier)
+	w.Equal("order_key", f.OrderKey)
 	w.Equal("rule", f.Rule)
 	w.OfAttempts("deliveries.id", f.Reason)
 	w = w.Within("id", listing.Span{After: f.After, Before: f.Before})

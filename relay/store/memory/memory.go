@@ -398,7 +398,7 @@ func (m *Store) Deliveries(_ context.Context, f store.DeliveryFilter) (list []st
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, d := range m.rows {
-		if f.Notifier == "" || f.Notifier == d.Notifier {
+		if (f.Notifier == "" || f.Notifier == d.Notifier) && (f.OrderKey == "" || f.OrderKey == d.OrderKey) {
 			list = append(list, *d)
 		}
 	}

@@ -119,6 +119,7 @@ func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (
 	w.Conds = slices.Clone(ofState)
 	w.Equal("d.rule", clean(f.Rule))
 	w.Equal("d.notifier", clean(f.Notifier))
+	w.Equal("d.order_key", clean(f.OrderKey))
 	w.Equal("e.name", clean(f.EventName))
 	w.Equal("e.project", clean(f.Project))
 	w.OfAttempts("d.id", clean(f.Reason))
@@ -127,6 +128,7 @@ func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (
 	case f.Event != 0:
 		w.Add("d.event_id = ?", f.Event)
 	case len(w.Conds) == 0, f.State == store.Sending:
+	case f.State == store.Pending && f.Notifier != "" && f.OrderKey != "":
 	case f.State == store.Pending && s.Load().Deliveries <= listing.FewUnfinished:
 	case f.State == store.Dead, f.State == store.Cancelled: // these states have an index in the order of ids
 		reach = s.reach(ctx, "deliveries d", "d.id", ofState)

@@ -122,8 +122,7 @@ func (s *Store) Event(ctx context.Context, id store.ID) (store.StoredEvent, erro
 
 // Delivery implements store.Store.
 func (s *Store) Delivery(ctx context.Context, id store.ID) (store.Delivery, []store.Attempt, error) {
-	const q = "SELECT " + deliveryColumns + `, e.body
-		FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id = ?`
+	const q = "SELECT " + deliveryColumns + ", e.body FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id = ?"
 	const attempts = "SELECT at, took, status, reason, error, response FROM attempts WHERE delivery_id = ? ORDER BY lease"
 	var d store.Delivery
 	var as []store.Attempt
@@ -205,6 +204,7 @@ func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (
 	ofState(&w, f.State, sending)
 	w.Equal("rule", f.Rule)
 	w.Equal("notifier", f.Notifier)
+	w.Equal("order_key", f.OrderKey)
 	if f.Event != 0 {
 		w.Add("event_id = ?", f.Event)
 	}
@@ -239,15 +239,13 @@ type scan struct {
 	index string // to use
 	// conds select the state. They are constants, since SQLite uses a partial index only if it can prove its condition.
 	conds []string
-	// along is the index by which a page counts how many rows it has read, in the order of ids, and alongConds its
-	// condition. It is empty where the selected rows are few.
+	// along is the index by which a page counts the rows it has read, and alongConds its condition; empty for few rows.
 	along      string
 	alongConds []string
 }
 
-// scanOf chooses the index that leaves the least to read. The index of a state does not know rules and events, so if
-// many deliveries are in that state, each one would have to be read; and the index of due deliveries is not in the
-// order of ids.
+// scanOf chooses the index that leaves the least to read. That of a state knows neither rules nor events, so each of many
+// deliveries in it would be read; and that of due deliveries is not in the order of ids.
 func scanOf(f store.DeliveryFilter, many bool) (sc scan) {
 	const byList = " INDEXED BY deliveries_list"
 	switch f.State {
@@ -263,10 +261,12 @@ func scanOf(f store.DeliveryFilter, many bool) (sc scan) {
 	case store.Delivered:
 		sc.conds = []string{"state = 'delivered'"}
 	}
-	other := f.Rule != "" || f.EventName != "" || f.Project != "" || f.Reason != ""
+	other := f.Rule != "" || f.OrderKey != "" || f.EventName != "" || f.Project != "" || f.Reason != ""
 	switch {
 	case f.Event != 0:
 		sc.index = " INDEXED BY deliveries_event"
+	case f.State == store.Pending && f.Notifier != "" && f.OrderKey != "":
+		sc.index = " INDEXED BY deliveries_lane"
 	case f.State == store.Cancelled:
 		sc.along, sc.alongConds = sc.index, sc.conds
 	case sc.index != "" && !(many && (other || f.State == store.Pending)):

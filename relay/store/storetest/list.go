@@ -9,6 +9,26 @@ import (
 
 func listCases() map[string]func(*Fixture) {
 	return map[string]func(*Fixture){
+		"deliveries are filtered by their stream": func(f *Fixture) {
+			a, b, c := f.Put("one"), f.Put("one"), f.Put("two")
+			for key, want := range map[string][]store.ID{"one": {b, a}, "two": {c}, "three": nil} {
+				list, _, err := f.Deliveries(f.Context(), store.DeliveryFilter{Notifier: "n", OrderKey: key})
+				f.NoError(err)
+				var unfinished []store.ID
+				for _, state := range []store.State{store.Pending, store.Sending} {
+					some, _, err := f.Deliveries(f.Context(), store.DeliveryFilter{Notifier: "n", OrderKey: key, State: state})
+					f.NoError(err)
+					for _, d := range some {
+						unfinished = append(unfinished, d.ID)
+					}
+				}
+				var ids []store.ID
+				for _, d := range list {
+					ids = append(ids, d.ID)
+				}
+				f.Equal(key, fmt.Sprint(ids, unfinished), fmt.Sprint(want, want))
+			}
+		},
 		"events come newest first, page by page": func(f *Fixture) {
 			var want, got []store.ID
 			for range 7 {
