@@ -20,6 +20,7 @@ import (
 	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/admin/why"
 	"qaserelay/relay/console/frame"
+	"qaserelay/relay/console/surveys"
 	"qaserelay/relay/store"
 	"qaserelay/relay/trial"
 )
@@ -46,7 +47,7 @@ type Console struct {
 	frame *frame.Frame
 
 	counted  deadCount
-	surveyed surveys
+	surveyed surveys.Surveys
 }
 
 //go:embed templates/*.html

@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -84,7 +83,7 @@ func (c *Console) dead(r *http.Request) (*frame.View, error) {
 	q, spec := parseDead(r.URL.Query())
 	list := &deadList{listQuery: q, Choices: c.eventChoices(), Fields: q.fields()}
 	var err error
-	if list.Found, err = c.surveyed.of(r.Context(), c.o.Desk, &q, spec); err != nil {
+	if list.Found, err = c.surveyed.Of(r.Context(), c.o.Desk, q.Query(), spec); err != nil {
 		return nil, c.problem(err)
 	}
 	for _, g := range list.Found.Groups {
@@ -110,52 +109,6 @@ func (c *Console) dead(r *http.Request) (*frame.View, error) {
 	list.listPager = q.pager(ids, page.Next)
 	return &frame.View{Template: "dead", Title: "Dead letters", Data: list, JSON: "api/v1/deliveries" + deadQuery(q),
 		Live: !list.Paged && !list.Found.More && list.Found.Total <= maxLiveDead}, nil
-}
-
-// surveys are the last surveys of dead deliveries. Thousands take long to look at, and change little between two looks.
-type surveys struct {
-	mu   sync.Mutex
-	kept map[string]survey // by the query of the page
-}
-
-type survey struct {
-	at    time.Time
-	dead  map[string]int // by notifier, at that time
-	found desk.JobPreview
-}
-
-const (
-	// surveyFor is how long a survey is shown while the numbers of dead deliveries stay as they are.
-	surveyFor = 10 * time.Second
-	// surveyTime is how long a page looks at them. Those before a job look at more.
-	surveyTime = 50 * time.Millisecond
-	maxSurveys = 50
-)
-
-// of returns what a filter selects, as it was seconds ago if no number of dead deliveries has changed.
-func (s *surveys) of(ctx context.Context, d *desk.Desk, q *listQuery, spec desk.JobSpec) (desk.JobPreview, error) {
-	dead, err := d.Dead(ctx)
-	if err != nil {
-		return desk.JobPreview{}, err
-	}
-	s.mu.Lock()
-	last, known := s.kept[q.Query()]
-	s.mu.Unlock()
-	if known && time.Since(last.at) < surveyFor && maps.Equal(last.dead, dead) {
-		return last.found, nil
-	}
-	at := time.Now()
-	found, err := d.PreviewJob(store.WithLook(ctx, surveyTime), spec)
-	if err != nil {
-		return found, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.kept == nil || len(s.kept) >= maxSurveys {
-		s.kept = map[string]survey{}
-	}
-	s.kept[q.Query()] = survey{at, dead, found}
-	return found, nil
 }
 
 // deadQuery is the query of the API for the same deliveries, of all kinds of errors.
