@@ -59,11 +59,26 @@ func BenchmarkIngestBesideABacktest(b *testing.B) {
 		running += one.EndedAt.Sub(one.StartedAt)
 	}
 	for name, took := range map[string][]time.Duration{"alone": alone, "beside": beside} {
-		slices.Sort(took)
-		b.ReportMetric(ms(took[len(took)/2]), name+"-p50-ms")
-		b.ReportMetric(ms(took[len(took)*99/100]), name+"-p99-ms")
+		p50, p99 := usual(took)
+		b.ReportMetric(ms(p50), name+"-p50-ms")
+		b.ReportMetric(ms(p99), name+"-p99-ms")
 	}
 	b.ReportMetric(float64(b.N*stored)/running.Seconds(), "events/s")
+}
+
+// usual returns the medians of the median and of the 99th percentile of some hundred times in a row, since other programs
+// disturb a machine now and then.
+func usual(took []time.Duration) (p50, p99 time.Duration) {
+	const row = 250
+	var middles, slow []time.Duration
+	for some := range slices.Chunk(took, row) {
+		if sorted := slices.Sorted(slices.Values(some)); len(sorted) == row {
+			middles, slow = append(middles, sorted[row/2]), append(slow, sorted[row*99/100])
+		}
+	}
+	slices.Sort(middles)
+	slices.Sort(slow)
+	return middles[len(middles)/2], slow[len(slow)/2]
 }
 
 // startBacktest starts a backtest of all events of the last week.

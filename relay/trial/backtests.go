@@ -84,9 +84,10 @@ const (
 	maxKept = 10
 	// historyPage is the number of events that are read at a time: so few that a webhook hardly waits for them.
 	historyPage = 50
-	// rest is how long the next ones wait while webhooks come, and maxPause how long at most until none waits for its answer.
-	rest, maxPause = 10 * time.Millisecond, 20 * time.Millisecond
-	usualSince     = "7d"
+	// rest is how long the next ones wait for restAfter behind a webhook, and maxPause how long at most then until none
+	// waits for its answer.
+	rest, restAfter, maxPause = 10 * time.Millisecond, 200 * time.Millisecond, 20 * time.Millisecond
+	usualSince                = "7d"
 )
 
 // NewBacktests returns backtests. The caller has to call Close.
@@ -179,9 +180,9 @@ func (b *Backtests) note(one *run, events int, at time.Time) {
 // history reads the stored events page by page, with the decisions about them.
 func (b *Backtests) history(ctx context.Context, one *run, f store.EventFilter) History {
 	return func(yield func(desk.Exported, error) bool) {
-		answered := uint64(0)
+		p := pace{webhooks: b.o.Webhooks}
 		for {
-			answered = b.pause(ctx, answered)
+			p.rest(ctx)
 			page, err := desk.HistoryFrom(ctx, b.o.Store, f)
 			if err != nil {
 				yield(desk.Exported{}, err)
@@ -204,22 +205,40 @@ func (b *Backtests) history(ctx context.Context, one *run, f store.EventFilter) 
 	}
 }
 
-// pause leaves time to webhooks, if some have come since so many had their answer. It returns how many have it now.
-func (b *Backtests) pause(ctx context.Context, before uint64) (answered uint64) {
-	if b.o.Webhooks == nil {
-		return 0
-	}
-	answering, answered := b.o.Webhooks()
-	if answering == 0 && answered == before {
-		return answered
+// pace leaves time to webhooks between the slices of a history. It is for one goroutine.
+type pace struct {
+	webhooks func() (answering int, answered uint64)
+	answered uint64
+	last     time.Time // when one was seen
+}
+
+// rest waits if webhooks have come a moment ago, and until none waits for its answer.
+func (p *pace) rest(ctx context.Context) {
+	if p.webhooks == nil || !p.seen() && time.Since(p.last) > restAfter {
+		return
 	}
 	time.Sleep(rest)
 	const step = 500 * time.Microsecond
-	for began := time.Now(); ; time.Sleep(step) {
-		if answering, answered = b.o.Webhooks(); answering == 0 || time.Since(began) > maxPause || ctx.Err() != nil {
-			return answered
-		}
+	for began := time.Now(); p.answers() && time.Since(began) < maxPause && ctx.Err() == nil; {
+		time.Sleep(step)
 	}
+}
+
+// seen reports whether webhooks have come since the last call.
+func (p *pace) seen() bool {
+	before := p.answered
+	answering := p.answers()
+	if answering || p.answered != before {
+		p.last = time.Now()
+	}
+	return answering || p.answered != before
+}
+
+// answers reports whether a webhook waits for its answer.
+func (p *pace) answers() bool {
+	answering, answered := p.webhooks()
+	p.answered = answered
+	return answering > 0
 }
 
 // Get returns one of the last backtests, or ErrNoBacktest.

@@ -45,11 +45,12 @@ type composed struct {
 	removed int               // how many lines it replaces
 	spread  *written.Unfolded // the file, if its rules stand in brackets; else nil
 	problem *diag.Problem     // a draft that cannot be put in
+	current *written.Files    // the rules files without the draft
 }
 
 // compose puts a draft into the current rules files.
 func compose(files []yamldoc.File, d Draft) composed {
-	c := composed{files: slices.Clone(files)}
+	c := composed{files: slices.Clone(files), current: written.Read(files)}
 	if d.Rule != "" {
 		c.putRule(d)
 		return c
@@ -113,7 +114,7 @@ func (c *composed) putRule(d Draft) {
 
 // spot returns where a rule stands, and the number of its file. Rules that stand in brackets get dashes.
 func (c *composed) spot(rule string) (at written.Spot, found bool, i int) {
-	files := written.Read(c.files)
+	files := c.current
 	at, found = files.Spot(rule)
 	i = slices.IndexFunc(c.files, func(f yamldoc.File) bool { return f.Name == at.File })
 	if i < 0 || at.Alone {

@@ -16,7 +16,6 @@ import (
 	"qaserelay/rules/event"
 	"qaserelay/rules/lint"
 	"qaserelay/rules/rulefile"
-	"qaserelay/rules/rulefile/written"
 	"qaserelay/rules/ruletest"
 	"qaserelay/rules/yamldoc"
 )
@@ -119,7 +118,7 @@ func hidden(out Output, secrets []string) Output {
 
 // parse reads the files with the draft, and returns the problems of the draft, and the secrets that were put back.
 func (in *Input) parse(c composed) (file *rulefile.File, problems diag.Problems, restored []string) {
-	back := written.Read(in.Files).Restorer(c.renamed)
+	back := c.current.Restorer(c.renamed)
 	var top []yamldoc.File
 	for _, f := range c.files {
 		if slices.Contains(in.Named, f.Name) {
