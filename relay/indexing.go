@@ -12,7 +12,7 @@ const (
 	indexPause = time.Millisecond
 	// busyRate is from how many events a second on the index takes no more than a busyShare-th part of the time of one
 	// core, as long as it is not further behind than mostBehind.
-	busyRate   = 3000
+	busyRate   = 2500
 	busyShare  = 10
 	mostBehind = 30 * time.Second
 )
