@@ -35,6 +35,8 @@ import (
 // Run it as
 //
 //	go test ./cmd/qase-relay -run '^$' -bench Bars -benchtime 1x
+//
+// With -short it only shows that it works.
 func BenchmarkBars(b *testing.B) {
 	for name, run := range map[string]func(*testing.B){"accept": accepting, "full": fullWay, "lone": loneEvents, "idle": idle} {
 		b.Run(name, func(b *testing.B) {
@@ -44,6 +46,14 @@ func BenchmarkBars(b *testing.B) {
 			b.ReportMetric(0, "ns/op")
 		})
 	}
+}
+
+// fewer returns a tenth of a number with -short.
+func fewer(n int) int {
+	if testing.Short() {
+		return n / 10
+	}
+	return n
 }
 
 // accepting prints a row for each number of callers.
@@ -59,7 +69,7 @@ func accepting(b *testing.B) {
 		const turns = 3
 		for range turns {
 			for i, s := range []*server{bare, matching, quiet} {
-				rows[i] = append(rows[i], measure(b, s, callers, max(4_000, callers*60)))
+				rows[i] = append(rows[i], measure(b, s, callers, fewer(max(4_000, callers*60))))
 			}
 		}
 		base := median(rows[0])
@@ -269,8 +279,8 @@ func (a *counted) await(b testing.TB, n int) {
 
 // fullWay prints how many events a second arrive at a receiver, of a relay and of Alertmanager.
 func fullWay(b *testing.B) {
-	const callers, turns = 64, 3
-	const events = 60_000 / turns
+	const turns = 3
+	events := fewer(60_000 / turns)
 	b.Logf("%-14s %10s %12s %12s", "full way", "events/s", "server µs", "accepted/s")
 	to := receiving(b)
 	relay := serveBeside(b, to.url, `event_name == "run.completed" && payload.failed > 0`)
@@ -341,7 +351,7 @@ func loneEvents(b *testing.B) {
 	to := receiving(b)
 	sending := serveBeside(b, to.url, `event_name == "run.completed" && payload.failed > 0`)
 	holding := serveBeside(b, "http://127.0.0.1:9/", `event_name == "run.completed" && payload.failed > 99`)
-	const events = 300
+	events := fewer(300)
 	var took []float64
 	pages := map[*server]float64{}
 	for _, s := range []*server{holding, sending} {
@@ -358,7 +368,7 @@ func loneEvents(b *testing.B) {
 			}
 		}
 		time.Sleep(100 * time.Millisecond)
-		pages[s] = float64(s.written(b)-before) / 8192 / events
+		pages[s] = float64(s.written(b)-before) / 8192 / float64(events)
 	}
 	slices.Sort(took)
 	b.Logf("lone event: %.1f pages of 8 KiB without a message, %.1f with one and its outcome; to its receiver p50 %.2f ms, p99 %.2f ms",
@@ -369,7 +379,7 @@ func loneEvents(b *testing.B) {
 
 // idle prints the processor time and the memory of a relay that nothing calls.
 func idle(b *testing.B) {
-	const long = 20 * time.Second
+	long := time.Duration(fewer(int(20 * time.Second)))
 	s := serveBeside(b, "http://127.0.0.1:9/", `event_name == "run.completed" && payload.failed > 0`)
 	post(b, s.address, 8, 100, runCall)
 	time.Sleep(2 * time.Second) // until what these have left to do is done
