@@ -405,7 +405,7 @@ func idle(b *testing.B) {
 }
 
 // TestAnEventCostsLittle holds the processor time of an event against that of a handler that only reads, decodes and
-// answers. On a quiet machine it is about 5 times as much.
+// answers. On a quiet machine it is about 4 times as much.
 func TestAnEventCostsLittle(t *testing.T) {
 	relay := serveBeside(t, "http://127.0.0.1:9/", `event_name == "run.completed" && payload.failed > 0`)
 	bare := &server{address: freeAddress(t)}
