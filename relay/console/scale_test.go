@@ -213,7 +213,8 @@ func (g *rig) addresses() (all []string) {
 		for _, words := range []string{"regression 4711", "staging", "night*", "nowhere", "staging WEB", "RARE nightly"} {
 			all = append(all, path+"?"+url.Values{"q": {words}}.Encode())
 		}
-		all = append(all, path+"?notifier="+seed.SeldomNotifier, path+".csv?project="+seed.RareProject, path+"?project=NONE",
+		all = append(all, path+"?notifier="+seed.SeldomNotifier, path+"?state=sending", path+"?state=pending",
+			path+".csv?project="+seed.RareProject, path+"?project=NONE",
 			path+"?rule=no-such-rule", path+"?project=WEB&rule=failed-run&state=dead")
 	}
 	slices.Sort(all)

@@ -203,8 +203,7 @@ func (s *Store) Load() store.Load {
 	return store.Load{Deliveries: int(s.counts.unfinished.Load()), Bytes: s.counts.bytes.Load()}
 }
 
-// searchSteps is how many deliveries one search for the oldest unfinished one reads, where there are too many to read
-// their index. The next search goes on from there.
+// searchSteps is how many deliveries one search for the oldest unfinished one reads; the next one goes on from there.
 const searchSteps = 20_000
 
 // Backlog implements store.Store. Its cost does not grow with the backlog. For a notifier with more than FewUnfinished

@@ -160,14 +160,16 @@ func scanDelivery(r conn.Row) store.Delivery {
 	}
 }
 
-// ofState selects a state. Deliveries that are being sent are pending on disk, so both are selected by id.
-func ofState(w *listing.Where, s store.State, sending leased) {
+// ofState selects a state. What this relay is sending is known by its ids; a reader of the file has to look for it.
+func (s *Store) ofState(w *listing.Where, state store.State, sending leased) {
 	const ids = "IN (SELECT value FROM json_each(?))"
-	switch s {
-	case store.Pending:
+	switch {
+	case state == store.Pending:
 		w.Add("id NOT "+ids, conn.IDList(maps.Keys(sending)))
-	case store.Sending:
-		w.Add("(state = 'sending' OR id "+ids+")", conn.IDList(maps.Keys(sending)))
+	case state == store.Sending && s.Waiting == nil:
+		w.Conds = append(w.Conds, "state = 'sending'")
+	case state == store.Sending:
+		w.Add("id "+ids, conn.IDList(maps.Keys(sending)))
 	}
 }
 
@@ -201,7 +203,7 @@ func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (
 	}
 	sc := scanOf(f, s.counts.many(f.State, f.Notifier))
 	w, sending := listing.Where{Conds: sc.conds}, s.leases.snapshot()
-	ofState(&w, f.State, sending)
+	s.ofState(&w, f.State, sending)
 	w.Equal("rule", f.Rule)
 	w.Equal("notifier", f.Notifier)
 	w.Equal("order_key", f.OrderKey)
@@ -216,9 +218,8 @@ func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (
 	}
 	return listing.Deliveries(ctx, f, reach, func(sp listing.Span, limit int) (part []store.Delivery, err error) {
 		w, order := w.Within("id", sp), sp.Order("1")
-		inner := "SELECT id FROM deliveries" + sc.index + w.Text() + order + " LIMIT ?"
-		const from = " FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id IN ("
-		q := "SELECT " + deliveryColumns + from + inner + ")" + order
+		const from = " FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id IN (SELECT id FROM deliveries"
+		q := "SELECT " + deliveryColumns + from + sc.index + w.Text() + order + " LIMIT ?)" + order
 		err = s.list(ctx, q, append(w.Args, limit), func(r conn.Row) { part = append(part, sending.show(scanDelivery(r))) })
 		return part, err
 	})
