@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"qaserelay/relay/store"
@@ -33,48 +32,13 @@ func Backup(ctx context.Context, path, to string) (map[string]int64, error) {
 	return checkBackup(ctx, to, newest)
 }
 
-// reserve makes sure that no relay uses a file that may be a store.
-func reserve(file string) (release func(), err error) {
-	if _, err := os.Stat(file + ".lock"); err != nil {
-		return func() {}, nil // no relay has ever used it
-	}
-	lock, err := dbfile.Reserve(file)
-	if err != nil {
-		return nil, err
-	}
-	return func() { _ = lock.Release() }, nil // nothing was written to it
-}
-
 // CheckBackup checks a file that holds all of a store, writes it to the disk, and returns the numbers of its rows.
 func CheckBackup(ctx context.Context, path string) (map[string]int64, error) {
 	return checkBackup(ctx, path, 0)
 }
 
-// Publish gives a finished file its name, which survives a power loss. Without replace it fails if the name is taken.
-func Publish(part, file string, replace bool) error {
-	if replace {
-		release, err := reserve(file)
-		if err != nil {
-			return err
-		}
-		defer release()
-		for _, tail := range []string{"-wal", "-shm"} { // they belong to the file that is replaced
-			if err := os.Remove(file + tail); err != nil && !errors.Is(err, os.ErrNotExist) {
-				return err
-			}
-		}
-		if err := os.Rename(part, file); err != nil {
-			return err
-		}
-	} else if err := os.Link(part, file); errors.Is(err, os.ErrExist) {
-		return err
-	} else if err != nil { // the file system has no links
-		if err := os.Rename(part, file); err != nil {
-			return err
-		}
-	}
-	return dbfile.SyncDir(filepath.Dir(file))
-}
+// Publish gives a finished file its name; see [dbfile.Publish].
+func Publish(part, file string, replace bool) error { return dbfile.Publish(part, file, replace) }
 
 // backUp writes the copy, and returns the newest event from before.
 func backUp(ctx context.Context, c *conn.Conn, path, to string) (newest int64, err error) {
@@ -119,7 +83,7 @@ func checkBackup(ctx context.Context, path string, newest int64) (rows map[strin
 	if err := errors.Join(err, c.Close()); err != nil {
 		return nil, err
 	}
-	return rows, syncFile(path)
+	return rows, dbfile.SyncFile(path)
 }
 
 // NoteBackup adds an entry to the audit trail of a finished backup, and writes the file to the disk.
@@ -132,16 +96,7 @@ func NoteBackup(path string, now time.Time, e *store.AuditEntry) error {
 	if err := errors.Join(engine.Wrap(err, "noting the backup in it"), c.Close()); err != nil {
 		return err
 	}
-	return syncFile(path)
-}
-
-// syncFile writes a file and the entry of its folder to the disk.
-func syncFile(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close(), dbfile.SyncDir(filepath.Dir(path)))
+	return dbfile.SyncFile(path)
 }
 
 func countBackup(ctx context.Context, c *conn.Conn, newest int64) (map[string]int64, error) {

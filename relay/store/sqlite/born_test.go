@@ -58,6 +58,12 @@ func TestADeliveryThatIsClaimedAsItIsMadeIsInNoIndexOfWhatIsPending(t *testing.T
 			f.Equal("shown", d.State, end.shown)
 			f.Equal("lease", d.Lease, end.number)
 			checkCounts(t, f.Store.(*Store))
+			r, err := OpenReader(f.Store.(*Store).Path)
+			f.NoError(err)
+			list, _, err := r.Deliveries(t.Context(), store.DeliveryFilter{State: end.state})
+			f.NoError(errors.Join(err, r.Close()))
+			f.Equal("listed by another process", len(list), 1)
+			f.Equal("and by this one", f.DeliveryIDs(store.DeliveryFilter{State: end.shown}), []store.ID{id})
 		})
 	}
 }

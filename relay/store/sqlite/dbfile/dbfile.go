@@ -1,5 +1,5 @@
-// Package dbfile reserves the file of a database for one process, notices that it is lost, and knows the file system
-// that it is on.
+// Package dbfile reserves the file of a database for one process, notices that it is lost, gives a finished one its name,
+// and knows the file system that it is on.
 package dbfile
 
 import (
