@@ -45,6 +45,13 @@ func (c *channels) send(_ context.Context, m *notifiers.Message) (notifiers.Rece
 	return notifiers.Receipt{}, nil
 }
 
+// Refused returns how many messages were answered with 429.
+func (c *channels) Refused() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.refused
+}
+
 // perChannel limits notifiers to one message a second and channel.
 func perChannel(o *dispatch.Options) {
 	for name, n := range o.Config.Notifiers {
@@ -84,8 +91,8 @@ func TestNotifiersOfOneAccountShareItsRates(t *testing.T) {
 			r.accept(t, "", fmt.Sprint("a-", i)) // to both
 		}
 		time.Sleep(25 * time.Second)
-		if c.refused > 0 || len(c.Titles()) != 20 {
-			t.Errorf("%d were refused, %d arrived", c.refused, len(c.Titles()))
+		if c.Refused() > 0 || len(c.Titles()) != 20 {
+			t.Errorf("%d were refused, %d arrived", c.Refused(), len(c.Titles()))
 		}
 	})
 }
@@ -102,8 +109,8 @@ func TestNoneIsRefusedWhereAnswersComeLate(t *testing.T) {
 			r.accept(t, "", fmt.Sprintf("%s-%03d", []string{"one", "two", "three"}[i%3], i))
 		}
 		time.Sleep(3 * time.Minute)
-		if got := c.Titles(); len(got) != 60 || c.refused > 0 {
-			t.Errorf("%d of 60 arrived, and %d were refused", len(got), c.refused)
+		if got := c.Titles(); len(got) != 60 || c.Refused() > 0 {
+			t.Errorf("%d of 60 arrived, and %d were refused", len(got), c.Refused())
 		}
 	})
 }
@@ -127,8 +134,8 @@ func TestAChannelGetsOneMessageASecondAndNoneIsRefused(t *testing.T) {
 		if len(got) != 500 || !slices.IsSorted(got) {
 			t.Errorf("%d of 500 arrived, in order: %v", len(got), slices.IsSorted(got))
 		}
-		if c.refused > 0 {
-			t.Errorf("%d were refused", c.refused)
+		if c.Refused() > 0 {
+			t.Errorf("%d were refused", c.Refused())
 		}
 		if _, n := r.memory.Claimed(); n > 2*501+20 {
 			t.Errorf("501 deliveries were claimed %d times", n)
@@ -169,8 +176,8 @@ func TestMessagesOfOneEntityKeepTheirOrderUnderARate(t *testing.T) {
 			}
 			last[n%2] = n
 		}
-		if len(c.Titles()) != 60 || c.refused > 0 {
-			t.Errorf("%d of 60 arrived, %d were refused", len(c.Titles()), c.refused)
+		if len(c.Titles()) != 60 || c.Refused() > 0 {
+			t.Errorf("%d of 60 arrived, %d were refused", len(c.Titles()), c.Refused())
 		}
 		if _, n := r.memory.Claimed(); n > 60*6 {
 			t.Errorf("60 deliveries were claimed %d times", n)
@@ -191,12 +198,12 @@ func TestAChannelThatWantsPatienceWaitsAsAWholeAndOthersDoNot(t *testing.T) {
 		if got := c.Titles(); !slices.Equal(got, []string{"other-0"}) {
 			t.Errorf("within the time that was asked for, arrived %v", got)
 		}
-		if c.refused != 1 {
-			t.Errorf("%d were refused, want 1", c.refused)
+		if c.Refused() != 1 {
+			t.Errorf("%d were refused, want 1", c.Refused())
 		}
 		time.Sleep(time.Minute)
-		if len(c.Titles()) != 21 || c.refused != 1 {
-			t.Errorf("later %d of 21 arrived, %d were refused", len(c.Titles()), c.refused)
+		if len(c.Titles()) != 21 || c.Refused() != 1 {
+			t.Errorf("later %d of 21 arrived, %d were refused", len(c.Titles()), c.Refused())
 		}
 		if _, n := r.memory.Claimed(); n > 21*5 {
 			t.Errorf("21 deliveries were claimed %d times", n)
@@ -282,8 +289,8 @@ func TestAnOutageEndsWithinTheRateOfTheChannel(t *testing.T) {
 		c.mu.Unlock()
 		began := time.Now()
 		time.Sleep(15 * time.Minute)
-		if n := len(c.Titles()); n != 300 || c.refused > 0 {
-			t.Errorf("%d of 300 arrived after the outage, and %d were refused", n, c.refused)
+		if n := len(c.Titles()); n != 300 || c.Refused() > 0 {
+			t.Errorf("%d of 300 arrived after the outage, and %d were refused", n, c.Refused())
 		}
 		if took := last.Sub(began); took > 10*time.Minute {
 			t.Errorf("the last one arrived %v after the outage", took)
