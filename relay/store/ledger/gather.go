@@ -122,8 +122,7 @@ func (g *Gather) Beside(ctx context.Context, read func() error) (
 		counts, seen = maps.Clone(g.counts), maps.Clone(g.seen)
 		g.mu.Unlock()
 		if busy {
-			g.writing.Lock() // until it has ended
-			g.writing.Unlock()
+			g.awaitWrite()
 			continue
 		}
 		if err := read(); err != nil {
@@ -140,6 +139,12 @@ func (g *Gather) Beside(ctx context.Context, read func() error) (
 		return nil, nil, engine.Wrap(err, "writing tallies")
 	}
 	return nil, nil, read()
+}
+
+// awaitWrite returns when no write runs.
+func (g *Gather) awaitWrite() {
+	g.writing.Lock()
+	defer g.writing.Unlock()
 }
 
 func (g *Gather) putBack(counts map[place]int64, seen map[pair]store.ID) {
