@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"qaserelay/relay/admin/desk"
 	"qaserelay/relay/console/chart"
 	"qaserelay/relay/console/frame"
@@ -68,13 +70,42 @@ func (c *Console) overview(r *http.Request) (*frame.View, error) {
 	}
 	o.Windows[i].Current = true
 	o.Window = o.Windows[i]
-	for _, add := range []func(context.Context, *overview) error{c.addEvents, c.addOutcomes, c.addLatency, c.addStuck, c.addFeeds, c.addRefused} {
-		if err := add(r.Context(), o); err != nil {
-			return nil, err
-		}
+	read, err := c.readOverview(r.Context(), o.Window)
+	if err != nil {
+		return nil, err
 	}
+	c.addEvents(o, &read.projects)
+	o.addOutcomes(&read.outcomes)
+	o.Latency = read.latency.Series
+	o.addStuck(read.notifiers)
+	o.addFeeds(read.feeds)
+	o.Refused = sumRefused(read.refused, c.o.Desk.Now().Add(-o.Window.Length))
 	slices.SortStableFunc(o.Alerts, func(a, b alert) int { return levelRank(a.Level) - levelRank(b.Level) })
 	return &frame.View{Template: "overview", Title: "Overview", Data: o, JSON: "api/v1/status", Live: true}, nil
+}
+
+// overviewRead is what the overview reads.
+type overviewRead struct {
+	projects, outcomes, latency desk.Stats
+	notifiers                   []desk.Notifier
+	feeds                       []desk.Feed
+	refused                     []desk.Refused
+}
+
+// readOverview reads all at the same time, since this is the page that people see first.
+func (c *Console) readOverview(ctx context.Context, w window) (all overviewRead, err error) {
+	parts, ctx := errgroup.WithContext(ctx)
+	stats := func(to *desk.Stats, of, by string) {
+		parts.Go(func() (err error) { *to, err = c.stats(ctx, w, of, by); return err })
+	}
+	stats(&all.projects, "events", "project")
+	stats(&all.outcomes, "events", "outcome")
+	stats(&all.latency, "latency", "notifier")
+	parts.Go(func() (err error) { all.notifiers, err = c.o.Desk.Notifiers(ctx); return err })
+	parts.Go(func() (err error) { all.feeds, err = c.o.Desk.Feeds(ctx); return err })
+	parts.Go(func() (err error) { all.refused, err = c.o.Desk.Refusals(ctx); return err })
+	err = parts.Wait()
+	return all, err
 }
 
 func levelRank(level string) int { return slices.Index([]string{"bad", "warn"}, level) }
@@ -90,11 +121,7 @@ func (c *Console) stats(ctx context.Context, w window, of, by string) (desk.Stat
 }
 
 // addEvents draws the events over time: the projects with the most apart.
-func (c *Console) addEvents(ctx context.Context, o *overview) error {
-	s, err := c.stats(ctx, o.Window, "events", "project")
-	if err != nil {
-		return err
-	}
+func (c *Console) addEvents(o *overview, s *desk.Stats) {
 	o.Whole = s.WholeFrom
 	var series []chart.Series
 	classes := []string{"a", "b", "c", "d"}
@@ -116,15 +143,10 @@ func (c *Console) addEvents(ctx context.Context, o *overview) error {
 		Count: int(s.Until.Sub(s.Since) / step), Zone: c.o.Desk.Zone(), Link: func(from, until time.Time) string {
 			return "events?" + url.Values{"since": {from.UTC().Format(time.RFC3339)}, "until": {until.UTC().Format(time.RFC3339)}}.Encode()
 		}})
-	return nil
 }
 
 // addOutcomes counts what became of events.
-func (c *Console) addOutcomes(ctx context.Context, o *overview) error {
-	s, err := c.stats(ctx, o.Window, "events", "outcome")
-	if err != nil {
-		return err
-	}
+func (o *overview) addOutcomes(s *desk.Stats) {
 	total := map[string]int64{}
 	for _, one := range s.Series {
 		total[one.Name] = one.Total
@@ -139,22 +161,10 @@ func (c *Console) addOutcomes(ctx context.Context, o *overview) error {
 	if failed := o.Outcomes[3]; failed.N > 0 {
 		o.Alerts = append(o.Alerts, alert{"warn", "Rules failed for " + count(int(failed.N), "event"), failed.Link})
 	}
-	return nil
-}
-
-// addLatency adds how long messages took, for each notifier.
-func (c *Console) addLatency(ctx context.Context, o *overview) error {
-	s, err := c.stats(ctx, o.Window, "latency", "notifier")
-	o.Latency = s.Series
-	return err
 }
 
 // addStuck lists the notifiers whose messages wait or died.
-func (c *Console) addStuck(ctx context.Context, o *overview) error {
-	all, err := c.o.Desk.Notifiers(ctx)
-	if err != nil {
-		return err
-	}
+func (o *overview) addStuck(all []desk.Notifier) {
 	for _, n := range all {
 		if n.Pending > 0 || n.Dead > 0 || isPaused(n) {
 			o.Stuck = append(o.Stuck, n)
@@ -168,7 +178,6 @@ func (c *Console) addStuck(ctx context.Context, o *overview) error {
 				"dead?" + url.Values{"notifier": {n.Name}}.Encode()})
 		}
 	}
-	return nil
 }
 
 // elsewhere returns an alert for each other relay that sends nothing through a notifier which sends here.
@@ -186,11 +195,7 @@ func elsewhere(n desk.Notifier) (all []alert) {
 func isPaused(n desk.Notifier) bool { return n.Configured && n.State != "" && n.State != "closed" }
 
 // addFeeds lists from where events come.
-func (c *Console) addFeeds(ctx context.Context, o *overview) error {
-	all, err := c.o.Desk.Feeds(ctx)
-	if err != nil {
-		return err
-	}
+func (o *overview) addFeeds(all []desk.Feed) {
 	o.Fresh = true
 	for _, f := range all {
 		o.Fresh = o.Fresh && f.LastAt == nil
@@ -202,7 +207,6 @@ func (c *Console) addFeeds(ctx context.Context, o *overview) error {
 	if o.Feeds = all; len(all) > maxFeeds {
 		o.Feeds, o.More = all[:maxFeeds], len(all)-maxFeeds
 	}
-	return nil
 }
 
 // feedName names a feed.
@@ -211,16 +215,6 @@ func feedName(f desk.Feed) string {
 		return f.Source
 	}
 	return f.Project
-}
-
-// addRefused sums the calls that were refused, by status, source and reason.
-func (c *Console) addRefused(ctx context.Context, o *overview) error {
-	all, err := c.o.Desk.Refusals(ctx)
-	if err != nil {
-		return err
-	}
-	o.Refused = sumRefused(all, c.o.Desk.Now().Add(-o.Window.Length))
-	return nil
 }
 
 // sumRefused sums the calls since a time that were refused for the same reason, the most first.
