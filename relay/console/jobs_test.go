@@ -118,7 +118,8 @@ func TestTheNumberOfVeryManyMessagesIsTyped(t *testing.T) {
 	g := start(t, rigOptions{})
 	g.bury(1312)
 	_, text := g.get("/dead", "Accept", "text/html")
-	if !strings.Contains(text, "1,312 messages") || !strings.Contains(text, "no hook …") || strings.Contains(text, "<b>run") {
+	counted := strings.Contains(text, "<h2>1,312 messages") || strings.Contains(text, "<h2>More than ") // it looks for a moment only
+	if !counted || !strings.Contains(text, "no hook …") || strings.Contains(text, "<b>run") {
 		t.Errorf("the page:\n%.4000s", text)
 	}
 	form := url.Values{"do": {"cancel"}, "notifier": {"gone"}}
