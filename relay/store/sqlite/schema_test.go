@@ -160,3 +160,22 @@ func TestAMigrationThatFailsChangesNothing(t *testing.T) {
 		t.Errorf("once more: %v", err)
 	}
 }
+
+// A notifier whose deliveries a file of version 8 has counted wrongly must not stand still.
+func TestVersion9CountsAnew(t *testing.T) {
+	path, _ := version1(t, time.Now())
+	c, err := conn.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := strings.Join(tables.Migrations()[1:8], ";\n") + ";PRAGMA user_version = 8;UPDATE counts SET unfinished = 0"
+	if err := errors.Join(c.Configure(conn.ForWriting()), c.Run(steps), c.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s := openTest(t, path, nil)
+	defer func() { _ = s.Close() }()
+	checkCounts(t, s)
+	if claimed, err := s.Claim(t.Context(), "n", 10); err != nil || len(claimed) == 0 {
+		t.Errorf("claimed %d (%v)", len(claimed), err)
+	}
+}

@@ -202,14 +202,16 @@ CREATE TABLE unindexed (
 `
 
 // schema9 has the indexes of what is unfinished hold what is pending. The counts have the ids of the deliveries that are
-// sending, each of 8 bytes, which a start makes pending.
+// sending, each of 8 bytes, which a start makes pending. They are counted anew, since they now say whether a notifier has
+// anything to send.
 const schema9 = `
 DROP INDEX deliveries_due;
 DROP INDEX deliveries_lane;
 CREATE INDEX deliveries_due ON deliveries (notifier, next_at) WHERE state = 'pending';
 CREATE INDEX deliveries_lane ON deliveries (notifier, order_key, id) WHERE state = 'pending';
 ALTER TABLE counts ADD COLUMN sending BLOB;
-`
+DELETE FROM counts;
+` + CountAll + CountItems
 
 // CountItems adds the items to the table counts.
 const CountItems = `INSERT INTO counts (notifier, unfinished, bytes, dead, since)
