@@ -19,39 +19,78 @@ const (
 	commitTimeout = 8 * time.Second
 )
 
+// batchStore is a store that takes a batch once the one before it is decided, so that it decides one while it writes
+// another.
+type batchStore interface {
+	// Batches returns how many calls of Accept are under way at the same time.
+	Batches() int
+}
+
+// batch is one call of the store's Accept.
+type batch struct {
+	events  []*pendingEvent
+	decided func()        // tells that all events are decided; it may be called again
+	ended   chan struct{} // closed when the batch is stored, or has failed
+}
+
 // commitAll commits the events of the inbox until it is closed and empty. While one batch is written, the next one
-// gathers: an idle relay adds no delay, a busy one needs few fsyncs. While one batch is settled, the next one is written.
+// gathers: an idle relay adds no delay, a busy one needs few fsyncs. Batches are settled in their order.
 func (e *Engine) commitAll(ctx context.Context) {
-	committed := make(chan []*pendingEvent, 1)
+	most := 1
+	if s, ok := e.Store.(batchStore); ok {
+		most = s.Batches()
+	}
+	room, committing := make(chan struct{}, most), make(chan *batch, most)
 	var settling sync.WaitGroup
 	settling.Go(func() {
-		for batch := range committed {
-			e.settle(batch)
-			e.noteSigns(ctx, batch)
+		for b := range committing {
+			<-b.ended
+			e.settle(b.events)
+			e.noteSigns(ctx, b.events)
 		}
 	})
 	defer settling.Wait()
-	defer close(committed)
-	for batch := e.inbox.Take(maxBatch); len(batch) > 0; batch = e.inbox.Take(maxBatch) {
-		if err := e.checkCapacity(); err != nil {
-			setError(batch, err)
-		} else {
-			e.commit(ctx, batch)
+	defer close(committing)
+	for {
+		room <- struct{}{}
+		events := e.inbox.Take(maxBatch)
+		if len(events) == 0 {
+			return
 		}
-		committed <- batch
+		next := make(chan struct{})
+		b := &batch{events, sync.OnceFunc(func() { close(next) }), make(chan struct{})}
+		go func() {
+			e.commitOne(ctx, b)
+			<-room
+			close(b.ended)
+		}()
+		committing <- b
+		select {
+		case <-next:
+		case <-b.ended:
+		}
 	}
+}
+
+// commitOne stores a batch if there is capacity.
+func (e *Engine) commitOne(ctx context.Context, b *batch) {
+	if err := e.checkCapacity(); err != nil {
+		setError(b.events, err)
+		return
+	}
+	e.commit(ctx, b)
 }
 
 // commit stores a batch, and sets the error of each event. If the store cannot keep some of the data, it stores each
 // half, so that one event fails no other.
-func (e *Engine) commit(ctx context.Context, batch []*pendingEvent) {
-	err := e.storeBatch(ctx, batch)
-	if half := len(batch) / 2; half > 0 && errors.Is(err, store.ErrData) {
-		e.commit(ctx, batch[:half])
-		e.commit(ctx, batch[half:])
+func (e *Engine) commit(ctx context.Context, b *batch) {
+	err := e.storeBatch(ctx, b)
+	if half := len(b.events) / 2; half > 0 && errors.Is(err, store.ErrData) {
+		e.commit(ctx, &batch{events: b.events[:half], decided: b.decided})
+		e.commit(ctx, &batch{events: b.events[half:], decided: b.decided})
 		return
 	}
-	setError(batch, err)
+	setError(b.events, err)
 }
 
 func setError(batch []*pendingEvent, err error) {
@@ -63,10 +102,10 @@ func setError(batch []*pendingEvent, err error) {
 }
 
 // storeBatch writes a batch, with all that is decided on it, in one transaction.
-func (e *Engine) storeBatch(ctx context.Context, batch []*pendingEvent) error {
+func (e *Engine) storeBatch(ctx context.Context, b *batch) error {
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
-	cfg, claims := e.Config(), e.dispatcher.NewPromise()
+	cfg, claims, batch := e.Config(), e.dispatcher.NewPromise(), b.events
 	events := make([]store.Event, len(batch))
 	for i, p := range batch {
 		keys := e.stateKeys(cfg, p)
@@ -80,6 +119,9 @@ func (e *Engine) storeBatch(ctx context.Context, batch []*pendingEvent) error {
 		plan, err := e.plan(cfg, batch[i], get)
 		claims.Ask(len(batch[i].event.Body), plan.Deliveries)
 		batch[i].plan = plan
+		if i == len(batch)-1 {
+			b.decided()
+		}
 		return plan, err
 	})
 	switch {
@@ -91,16 +133,19 @@ func (e *Engine) storeBatch(ctx context.Context, batch []*pendingEvent) error {
 		e.Metrics.Committed(time.Since(start))
 		for i, p := range batch {
 			p.receipt = receipts[i]
-			e.waker.note(&p.plan)
-			e.askAbout(p)
 		}
 	}
 	return err
 }
 
-// settle wakes the lanes with new work, hands over claimed deliveries, and releases the callers.
+// settle begins what follows from stored events: it looks for due slots, asks the Qase API, wakes the lanes with new work
+// and hands over claimed deliveries. It releases the callers.
 func (e *Engine) settle(batch []*pendingEvent) {
 	for _, p := range batch {
+		if p.err == nil {
+			e.waker.note(&p.plan)
+			e.askAbout(p)
+		}
 		for _, notifier := range p.receipt.Pending {
 			e.dispatcher.Wake(notifier)
 		}

@@ -20,10 +20,14 @@ const (
 
 // Committer takes all calls that wait, commits them together, and answers each of their callers. While one group is
 // committed, the next one gathers: a lone call is not delayed, and many calls share one fsync. The fields are set
-// before Start. Do and Add may be called from many goroutines; Commit, Alone and Abandoned are called from one.
+// before Start. Do and Add may be called from many goroutines; Commit, Alone and Abandoned are called from as many as there
+// are groups at the same time.
 type Committer[T any] struct {
-	// Commit executes all calls of a group, or none of them. It may execute a call again after it failed.
-	Commit func(calls []T) error
+	// Commit executes all calls of a group, or none of them. It may execute a call again after it failed. It may call next
+	// as soon as the next group may be executed beside this one.
+	Commit func(calls []T, next func()) error
+	// Groups is how many groups are executed at the same time at most. Zero is one.
+	Groups int
 	// Alone reports whether each call of a group that failed is committed alone, so that a bad one fails no other. Nil
 	// is always.
 	Alone func(err error) bool
@@ -33,7 +37,8 @@ type Committer[T any] struct {
 	Abandoned func(call T)
 
 	calls Queue[*pending[T]]
-	loop  sync.WaitGroup
+	turn  chan struct{} // full from taking a group until the next one may be taken
+	loops sync.WaitGroup
 
 	mu      sync.Mutex
 	later   []*pending[T] // those of DoLater that wait for others
@@ -54,19 +59,33 @@ type pending[T any] struct {
 func (c *Committer[T]) Start() {
 	c.calls.Weight = func(p *pending[T]) int { return p.rows }
 	c.calls.Open()
-	c.loop.Go(func() {
-		for group := c.calls.Take(groupRows); len(group) > 0; group = c.calls.Take(groupRows) {
-			c.serve(append(group, c.takeLater()...))
-			runtime.Gosched() // callers that were answered come again, so that groups are large
-		}
-	})
+	c.turn = make(chan struct{}, 1)
+	for range max(1, c.Groups) {
+		c.loops.Go(func() {
+			for c.serveNext() {
+				runtime.Gosched() // callers that were answered come again, so that groups are large
+			}
+		})
+	}
+}
+
+// serveNext serves the next group, and reports whether there was one.
+func (c *Committer[T]) serveNext() bool {
+	c.turn <- struct{}{}
+	next := sync.OnceFunc(func() { <-c.turn })
+	defer next()
+	group := c.calls.Take(groupRows)
+	if len(group) > 0 {
+		c.serve(append(group, c.takeLater()...), next)
+	}
+	return len(group) > 0
 }
 
 // Stop refuses new calls and waits until the others are committed.
 func (c *Committer[T]) Stop() {
 	c.hurry(true)
 	c.calls.Close()
-	c.loop.Wait()
+	c.loops.Wait()
 }
 
 // Do has a call committed that writes about so many rows, or returns Stopped after Stop. If ctx ends first, the call
@@ -162,19 +181,19 @@ func (c *Committer[T]) AwaitIdle(ctx context.Context, most time.Duration) {
 }
 
 // serve commits a group together, or else its calls one by one, and answers.
-func (c *Committer[T]) serve(group []*pending[T]) {
-	err := c.commit(group)
+func (c *Committer[T]) serve(group []*pending[T], next func()) {
+	err := c.commit(group, next)
 	alone := err != nil && len(group) > 1 && (c.Alone == nil || c.Alone(err))
 	for _, p := range group {
 		if alone {
-			err = c.commit([]*pending[T]{p})
+			err = c.commit([]*pending[T]{p}, next)
 		}
 		c.reply(p, err)
 	}
 }
 
 // commit commits the calls whose callers still wait.
-func (c *Committer[T]) commit(group []*pending[T]) error {
+func (c *Committer[T]) commit(group []*pending[T], next func()) error {
 	calls := make([]T, 0, len(group))
 	for _, p := range group {
 		if p.ran = !p.over.Load(); p.ran {
@@ -184,7 +203,7 @@ func (c *Committer[T]) commit(group []*pending[T]) error {
 	if len(calls) == 0 {
 		return nil
 	}
-	return c.Commit(calls)
+	return c.Commit(calls, next)
 }
 
 func (c *Committer[T]) reply(p *pending[T], err error) {

@@ -23,7 +23,7 @@ type recording struct {
 
 func newRecording() *recording {
 	r := &recording{}
-	r.Commit = func(calls []string) error {
+	r.Commit = func(calls []string, _ func()) error {
 		if r.gate != nil {
 			<-r.gate
 		}
@@ -75,6 +75,51 @@ func TestAGroupHasAboutAThousandRows(t *testing.T) {
 		r.hold(t, 400, "a", "b", "c", "d", "e")()
 		if got := fmt.Sprint(r.groups); got != "[[first] [a b] [c d] [e]]" {
 			t.Errorf("groups %s", got)
+		}
+	})
+}
+
+func TestTheNextGroupBeginsWhenTheOneBeforeItSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := Committer[func(next func())]{Groups: 2}
+		c.Commit = func(calls []func(next func()), next func()) error {
+			for _, call := range calls {
+				call(next)
+			}
+			return nil
+		}
+		c.Start()
+		var callers sync.WaitGroup
+		var begun []int
+		say, end := make(chan struct{}), make(chan struct{})
+		for i := range 3 {
+			callers.Go(func() {
+				err := c.Do(t.Context(), 1, func(next func()) {
+					begun = append(begun, i)
+					<-say
+					next()
+					<-end
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+		}
+		if !slices.Equal(begun, []int{0}) {
+			t.Errorf("begun before the first one says so: %v", begun)
+		}
+		say <- struct{}{}
+		synctest.Wait()
+		if !slices.Equal(begun, []int{0, 1}) {
+			t.Errorf("begun when the first one says so: %v", begun)
+		}
+		close(say)
+		close(end)
+		callers.Wait()
+		c.Stop()
+		if !slices.Equal(begun, []int{0, 1, 2}) {
+			t.Errorf("begun in all: %v", begun)
 		}
 	})
 }

@@ -36,14 +36,11 @@ func (t *tx) lockStreams(made []newDelivery) {
 	t.lock(lockStreams, names)
 }
 
-// insertDeliveries queues the storing of deliveries, in their order. Their streams are locked.
-func (t *tx) insertDeliveries(made []newDelivery) error {
+// insertDeliveries queues the storing of deliveries, in their order. Their streams are locked, and busy says which of them
+// have unfinished ones.
+func (t *tx) insertDeliveries(made []newDelivery, busy map[engine.Stream]bool) {
 	if len(made) == 0 {
-		return nil
-	}
-	busy, err := t.busyStreams(made)
-	if err != nil {
-		return err
+		return
 	}
 	var rows deliveryRows
 	counted := map[string]*countSum{}
@@ -74,7 +71,6 @@ func (t *tx) insertDeliveries(made []newDelivery) error {
 	rows.queue(t)
 	t.saveCounts(counted)
 	t.addLoad(sum)
-	return nil
 }
 
 // busyStreams returns the streams of new deliveries that have unfinished ones.
@@ -93,6 +89,7 @@ func (t *tx) busyStreams(made []newDelivery) (map[engine.Stream]bool, error) {
 	if len(keys) == 0 {
 		return busy, nil
 	}
+	t.queue(plansNow)
 	t.queueRows(func(rows pgx.Rows) error {
 		var s engine.Stream
 		err := rows.Scan(&s.Notifier, &s.Key)

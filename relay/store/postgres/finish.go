@@ -289,7 +289,11 @@ func (t *tx) fallBack(done []*store.Outcome, ended map[store.ID]bool) error {
 	if len(of) > 0 {
 		t.queue(words.Again, of)
 	}
-	return t.insertDeliveries(made)
+	busy, err := t.busyStreams(made)
+	if err == nil {
+		t.insertDeliveries(made, busy)
+	}
+	return err
 }
 
 // readFallbacks returns the events of deliveries, and the fallbacks that were made for these events.

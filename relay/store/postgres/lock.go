@@ -19,9 +19,9 @@ const (
 	lockIndex
 )
 
-// locksPerSlot divides the database's table of locks: each relay has two writers, of which one takes two kinds of
-// locks. Slots, and all that the writer of slots locks, have a quarter of such a share.
-const locksPerSlot = 6
+// locksPerSlot divides the database's table of locks: each relay has two transactions with new events, which take two
+// kinds of locks, and one with work. Slots, and all that the writer of slots locks, have a quarter of such a share.
+const locksPerSlot = 8
 
 // lock queues the locking of keys or streams by name, until the end of the transaction. The database has room for a
 // limited number of locks, so a transaction with many takes the lock of the whole kind instead. A transaction with few
@@ -45,8 +45,8 @@ func (t *tx) lock(kind lockKind, names []string) {
 		t.queue("SELECT pg_advisory_xact_lock($1)", all)
 		return
 	}
-	t.queue("SELECT pg_advisory_xact_lock_shared($1)", all)
-	t.queue("SELECT count(pg_advisory_xact_lock(id)) FROM unnest($1::bigint[]) id", ids)
+	t.queue("SELECT pg_advisory_xact_lock_shared($1), (SELECT count(pg_advisory_xact_lock(id)) FROM unnest($2::bigint[]) id)",
+		all, ids)
 }
 
 // maxLocks is how many names of one kind a transaction may lock separately.

@@ -34,9 +34,10 @@ type Options struct {
 
 // Store is a store.Store in a PostgreSQL database. The relays that use it are equals.
 //
-// Each process has three goroutines that write: for new events, for outcomes, claims and changes of deliveries, and for
-// slots. Each takes all calls that wait into one transaction of few round trips, so that they share one fsync.
-// Relays that use the same keys or streams do so one after another, by advisory locks (see [tx.lock]).
+// Each process has three writers: for new events, for outcomes, claims and changes of deliveries, and for slots. Each
+// takes all calls that wait into one transaction of few round trips, so that they share one fsync. That of new events
+// decides the next group while one is written: the next one has to wait where it needs the same keys or streams. So do
+// relays that use the same ones, by advisory locks (see [tx.lock]).
 //
 // A relay keeps its number and its leases as long as it renews its session by heartbeats (see [replica]).
 type Store struct {
@@ -94,9 +95,9 @@ func (s *Store) start(ctx context.Context) error {
 	if err := s.migrate(ctx); err != nil {
 		return err
 	}
-	s.events = newWriter(s, slotEvents, (*tx).acceptGroup)
-	s.work = newWriter(s, slotWork, (*tx).workGroup)
-	s.slotWriter = newWriter(s, slotWake, (*tx).wakeGroup)
+	s.events = newWriter(s, (*tx).acceptGroup, slotEvents, slotMoreEvents)
+	s.work = newWriter(s, (*tx).workGroup, slotWork)
+	s.slotWriter = newWriter(s, (*tx).wakeGroup, slotWake)
 	s.wakeups.init()
 	s.nextDue.Store(math.MaxInt64)
 	if err := s.register(ctx); err != nil {
@@ -139,6 +140,10 @@ func (s *Store) inspect(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Batches returns how many calls of Accept are under way at the same time: the next batch is decided while the one before
+// it is written.
+func (s *Store) Batches() int { return s.events.Groups }
 
 // Close implements store.Store. Other relays take over what this one has claimed.
 func (s *Store) Close() error { return s.close() }

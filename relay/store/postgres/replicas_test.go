@@ -113,6 +113,7 @@ func testRelays(t *testing.T, s *schemas) {
 		"the load is that of all, and each relay's own is known at once":          (*relays).shareLoad,
 		"one relay purges at a time":                                              (*relays).purgeAlone,
 		"a key that no event announced is locked too, and no change is lost":      (*relays).unannounced,
+		"an event is stored while another is written, unless both are about one":  (*relays).overlap,
 		"events and flushes by all at the same time: each event is in one digest": (*relays).joinTheSame,
 		"one relay fires slots at a time":                                         (*relays).wakeAlone,
 		"a relay is notified of a slot that another one has stored":               (*relays).hearOfSlots,
@@ -133,6 +134,46 @@ func (r *relays) acceptTheSame() { r.AcceptSame(2, 60, r.all[0], r.all[1], r.all
 func (r *relays) changeTheSame() { r.appendTo([]string{"k", "other"}) }
 
 func (r *relays) unannounced() { r.appendTo(nil) }
+
+// overlap holds a transaction back behind its locks: another one of the same relay ends before it, and one that asks for
+// the same key after it.
+func (r *relays) overlap() {
+	p, began, hold, held := r.all[0], make(chan struct{}), make(chan struct{}), false
+	run := p.events.run
+	p.events.run = func(t *tx, group []*op) error {
+		err := run(t, group)
+		if !held {
+			held = true
+			close(began)
+			<-hold
+		}
+		return err
+	}
+	var saw string
+	accept := func(key, value string) {
+		ev := r.EventOf(key + value)
+		ev.Keys = []string{key}
+		_, err := p.Accept(r.Context(), []store.Event{ev}, func(_ int, get func(string) ([]byte, error)) (store.Plan, error) {
+			v, err := get(key)
+			saw = string(v)
+			return store.Plan{Changes: []store.Change{{Key: key, Value: []byte(value)}}, Deliveries: []store.NewDelivery{
+				r.MakeDelivery("n", key)}}, err
+		})
+		if err != nil {
+			r.Error(err)
+		}
+	}
+	var slow sync.WaitGroup
+	slow.Go(func() { accept("k", "first") })
+	<-began
+	accept("other", "second")
+	r.Equal("stored meanwhile", string(r.Value("k"))+" "+string(r.Value("other")), " second")
+	slow.Go(func() { accept("k", "third") })
+	close(hold)
+	slow.Wait()
+	r.Equal("what the third one saw", saw, "first")
+	r.Equal("left", string(r.Value("k")), "third")
+}
 
 // appendTo lets all relays add to one value at the same time.
 func (r *relays) appendTo(announced []string) {

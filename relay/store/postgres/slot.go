@@ -94,9 +94,11 @@ func (f *firing) run() error {
 	f.lockChanged()
 	f.lockStreams(f.made)
 	f.saveEvents()
-	if err := f.insertDeliveries(f.made); err != nil {
+	busy, err := f.busyStreams(f.made)
+	if err != nil {
 		return err
 	}
+	f.insertDeliveries(f.made, busy)
 	f.saveKeys()
 	if f.woken.AnyFired() {
 		f.audit(f.note)

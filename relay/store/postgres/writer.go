@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,12 +25,14 @@ const (
 	maxConflicts = 4
 )
 
-// The slots of a relay's counts: one for each of its writers, so that they never wait for each other.
+// The slots of a relay's counts: one for each transaction that may run beside others, so that they never wait for each
+// other.
 const (
 	slotEvents = iota
 	slotWork
 	slotPurge
 	slotWake
+	slotMoreEvents
 )
 
 // op is one call that writes, of one of these kinds. It may run again in another transaction, so each kind starts its
@@ -43,25 +46,30 @@ type op struct {
 	wake     *waking
 }
 
-// writer commits groups of ops, each in one transaction.
+// writer commits groups of ops, each in one transaction. It has as many transactions at the same time as it has slots,
+// of which one decides and the others are written.
 type writer struct {
 	groupcommit.Committer[*op]
-	store *Store
-	slot  int
-	run   func(*tx, []*op) error // executes a group, up to the commit
+	store    *Store
+	slots    chan int               // those that are free
+	run      func(*tx, []*op) error // executes a group, up to the commit
+	deciding sync.Mutex             // held by a transaction until it has all locks
 }
 
-func newWriter(s *Store, slot int, run func(*tx, []*op) error) *writer {
-	w := &writer{store: s, slot: slot, run: run}
-	w.Commit, w.Abandoned, w.Stopped = w.commit, w.handBack, store.ErrClosed
+func newWriter(s *Store, run func(*tx, []*op) error, slots ...int) *writer {
+	w := &writer{store: s, run: run, slots: make(chan int, len(slots))}
+	for _, slot := range slots {
+		w.slots <- slot
+	}
+	w.Commit, w.Groups, w.Abandoned, w.Stopped = w.commit, len(slots), w.handBack, store.ErrClosed
 	w.Alone = func(err error) bool { return !session.IsLost(err) }
 	return w
 }
 
 // commit executes a group in one transaction. A lone op that conflicts with another relay is tried again.
-func (w *writer) commit(group []*op) (err error) {
+func (w *writer) commit(group []*op, next func()) (err error) {
 	for range maxConflicts {
-		if err = w.transact(group); len(group) > 1 || !session.IsConflict(err) {
+		if err = w.transact(group, next); len(group) > 1 || !session.IsConflict(err) {
 			break
 		}
 	}
@@ -84,23 +92,29 @@ func (w *writer) handBack(o *op) {
 
 // transact executes a group in one transaction. If the connection turns out to be broken, as after a restart of the
 // database, it tries once more with another one.
-func (w *writer) transact(group []*op) error {
+func (w *writer) transact(group []*op, next func()) error {
 	start := time.Now()
-	sent, err := w.try(group)
+	sent, err := w.try(group, next)
 	if err != nil && !sent && session.IsLost(err) && time.Since(start) < retrySoon {
-		_, err = w.try(group)
+		_, err = w.try(group, next)
 	}
 	return err
 }
 
 // try runs one transaction, and reports whether its commit was sent.
-func (w *writer) try(group []*op) (sent bool, err error) {
+func (w *writer) try(group []*op, next func()) (sent bool, err error) {
+	slot := <-w.slots
+	defer func() { w.slots <- slot }()
+	w.deciding.Lock()
+	locked := sync.OnceFunc(func() { w.deciding.Unlock(); next() })
+	defer locked()
 	ctx, cancel := context.WithTimeout(context.Background(), txTimeout)
 	defer cancel()
-	t, err := w.store.begin(ctx, w.slot)
+	t, err := w.store.begin(ctx, slot)
 	if err != nil {
 		return false, err
 	}
+	t.locked = locked
 	defer t.end()
 	if err := w.run(t, group); err != nil {
 		return t.sent, err
@@ -121,6 +135,7 @@ type tx struct {
 	after   []func(committed bool)     // what to do when it has ended
 	before  []func()                   // what to queue once all that was queued before the commit is answered
 	sums    ledger.Sums                // what is counted
+	locked  func()                     // tells a writer that the transaction asks for no more locks
 	sent    bool                       // the commit was sent
 	ended   bool                       // nothing is left to roll back
 	broken  bool                       // the connection cannot be used any more

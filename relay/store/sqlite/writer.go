@@ -51,7 +51,8 @@ type writer struct {
 func newWriter(c *conn.Conn, now func() time.Time) *writer {
 	w := &writer{conn: c, now: now, into: newInserts(), leases: newLeases(), broken: make(chan struct{}),
 		auditIDs: store.NewIDs(0)}
-	w.Commit, w.Abandoned, w.Stopped = w.transact, w.undo, store.ErrClosed
+	w.Commit = func(group []*op, _ func()) error { return w.transact(group) }
+	w.Abandoned, w.Stopped = w.undo, store.ErrClosed
 	w.ended = func(*conn.Conn) {}
 	w.end = func() error {
 		_, err := c.Exec("COMMIT")

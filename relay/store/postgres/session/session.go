@@ -22,7 +22,7 @@ const (
 	// poolSize is how many connections one relay opens at most, when the URL does not say pool_max_conns.
 	poolSize = 10
 	// minPool lets the writers, the listener and a purge work beside one reader.
-	minPool = 5
+	minPool = 6
 	// connectTimeout is how long one try to connect may take.
 	connectTimeout = 5 * time.Second
 )
