@@ -90,13 +90,14 @@ func mayImport() map[string][]string {
 		"rules/condition/conditiontest": {"rules/event"},                           // for tests
 		"rules/rulefile/rulefiletest":   append([]string{"notifiers"}, reading...), // for tests
 
-		"notifiers":            {"rules/message"},
-		"notifiers/markup":     {"notifiers", "rules/message", "rules/message/markdown"},
-		"notifiers/redact":     {"notifiers"},
-		"notifiers/httpclient": {"notifiers", "notifiers/redact", "rules/placeholder"},
-		"notifiers/preview":    {"notifiers", "notifiers/markup"},
-		"notifiers/service":    {"notifiers", "notifiers/httpclient", "notifiers/preview"},
-		"notifiers/*":          kind,
+		"notifiers":                   {"rules/message"},
+		"notifiers/markup":            {"notifiers", "rules/message", "rules/message/markdown"},
+		"notifiers/redact":            {"notifiers"},
+		"notifiers/httpclient":        {"notifiers", "notifiers/httpclient/direct", "notifiers/redact", "rules/placeholder"},
+		"notifiers/httpclient/direct": {},
+		"notifiers/preview":           {"notifiers", "notifiers/markup"},
+		"notifiers/service":           {"notifiers", "notifiers/httpclient", "notifiers/preview"},
+		"notifiers/*":                 kind,
 		"notifiers/http": append([]string{"rules/message"},
 			kind...), // its default body is the message
 		"notifiers/notifierstest": {"rules/message", "notifiers", "notifiers/markup", "notifiers/httpclient",

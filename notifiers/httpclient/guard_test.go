@@ -39,6 +39,10 @@ func TestNamesOfForbiddenAddressesAreRefused(t *testing.T) {
 			if err == nil || notifierstest.Outcome(err) != "permanent" || !strings.Contains(err.Error(), tt.says) {
 				t.Errorf("dialled: %v", err)
 			}
+			if _, err := (httpclient.Route{Guard: guard}).Client().Post("http://direct.invalid/", "", nil); err == nil ||
+				notifierstest.Outcome(err) != "permanent" || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("posted to: %v", err)
+			}
 			behind := httpclient.Route{Guard: guard, Proxy: &url.URL{Scheme: "http", Host: "127.0.0.1:1"}}.Client()
 			if _, err := behind.Get("https://innocent.example/"); err == nil ||
 				notifierstest.Outcome(err) != "permanent" || !strings.Contains(err.Error(), tt.says) {

@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"qaserelay/notifiers"
+	"qaserelay/notifiers/httpclient/direct"
 )
 
 // Route is the way that requests take to their host.
@@ -54,21 +55,22 @@ func (r Route) proxy(u *url.URL) (*url.URL, error) {
 // Client returns an HTTP client whose requests take the route.
 func (r Route) Client() *http.Client {
 	client := NewClient(r.Guard)
-	direct := client.Transport.(*http.Transport)
+	unproxied := client.Transport.(*http.Transport)
 	proxied := NewClient(DialGuard{}).Transport.(*http.Transport) // it dials proxies, which the operator has chosen
-	direct.TLSClientConfig, proxied.TLSClientConfig = r.TLS, r.TLS
+	unproxied.TLSClientConfig, proxied.TLSClientConfig = r.TLS, r.TLS
 	proxied.Proxy = func(req *http.Request) (*url.URL, error) { return r.proxy(req.URL) }
 	proxied.OnProxyConnectResponse = func(_ context.Context, _ *url.URL, req *http.Request, resp *http.Response) error {
 		return proxyAnswer(resp.StatusCode, req.Host)
 	}
-	client.Transport = &routed{r, direct, proxied}
+	client.Transport = &routed{r, direct.New(unproxied), proxied}
 	return client
 }
 
 // routed sends each request on its route.
 type routed struct {
-	route           Route
-	direct, proxied *http.Transport
+	route   Route
+	direct  *direct.Transport
+	proxied *http.Transport
 }
 
 // RoundTrip implements [http.RoundTripper].
