@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
@@ -132,5 +133,58 @@ func TestACopyToTheOtherStoreHasWhatWasBeingSentAsPending(t *testing.T) {
 		f.Equal("id", of["id"], int64(id))
 		f.Equal("state", of["state"], "pending")
 		f.Equal("due when it was made", of["next_at"] != nil && of["next_at"] == of["created_at"], true)
+	}
+}
+
+// keptCount returns the row of a notifier.
+func keptCount(f *storetest.Fixture) (unfinished, bytes int64, sending int) {
+	const q = "SELECT unfinished, bytes, coalesce(length(sending), 0) / 8 FROM counts WHERE notifier = 'n'"
+	f.NoError(f.Store.(*Store).list(f.T.Context(), q, nil, func(r conn.Row) { unfinished, bytes, sending = r.Int(0), r.Int(1), int(r.Int(2)) }))
+	return unfinished, bytes, sending
+}
+
+// The row of a count is written with the next change that needs it, when deliveries that were sending in the file were
+// delivered: their own rows say so.
+func TestACountMayWaitWhenADeliveryEndsWell(t *testing.T) {
+	for name, then := range map[string]struct {
+		do  func(f *storetest.Fixture)
+		row string // unfinished and sending
+	}{
+		"nothing":         {func(*storetest.Fixture) {}, "2 2"},
+		"another is made": {func(f *storetest.Fixture) { born(f, "") }, "2 2"},
+		"the other one ends": {func(f *storetest.Fixture) {
+			f.FinishAs(store.Dead, time.Time{}, f.DeliveryIDs(store.DeliveryFilter{State: store.Sending})...)
+		}, "0 0"},
+		"the other one is handed back": {func(f *storetest.Fixture) {
+			f.HandBack(f.Now().Add(time.Hour), f.DeliveryIDs(store.DeliveryFilter{State: store.Sending})...)
+		}, "1 0"},
+		"it is time for a mark of life": {func(f *storetest.Fixture) { f.Advance(beatInterval); f.NoError(f.Store.Check(f.T.Context())) }, "1 1"},
+		"old events are purged": {func(f *storetest.Fixture) {
+			_, err := f.Store.Purge(f.T.Context(), f.Now().Add(time.Second), f.Now().Add(time.Second))
+			f.NoError(err)
+		}, "1 1"},
+		"the process ends": {func(f *storetest.Fixture) { f.Reopen() }, "1 0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			first := born(f, "a")
+			born(f, "b")
+			f.FinishAs(store.Delivered, time.Time{}, first)
+			unfinished, _, sending := keptCount(f)
+			f.Equal("row", fmt.Sprint(unfinished, sending), "2 2")
+			checkCounts(t, f.Store.(*Store))
+			then.do(f)
+			unfinished, bytes, sending := keptCount(f)
+			f.Equal("row then", fmt.Sprint(unfinished, sending), then.row)
+			f.Equal("bytes", bytes > 0, unfinished > 0)
+			checkCounts(t, f.Store.(*Store))
+			r, err := OpenReader(f.Store.(*Store).Path)
+			f.NoError(err)
+			theirs, err := r.Backlog(t.Context())
+			f.NoError(errors.Join(err, r.Close()))
+			ours, err := f.Store.Backlog(t.Context())
+			f.NoError(err)
+			f.Equal("counted by another process", fmt.Sprint(theirs), fmt.Sprint(ours))
+		})
 	}
 }

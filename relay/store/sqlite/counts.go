@@ -19,9 +19,11 @@ import (
 // count is a row of the table counts: how much one notifier has, kept up to date so that no query has to count.
 type count struct {
 	unfinished, dead int
-	bytes            int64            // of the messages of the unfinished deliveries
-	since            store.ID         // no unfinished delivery has a smaller id
-	sending          engine.PackedIDs // the deliveries that are sending in the file
+	bytes            int64    // of the messages of the unfinished deliveries
+	since            store.ID // no unfinished delivery has a smaller id
+	// sending is the deliveries that are sending in the file. The row may still have some that have ended, and counts them
+	// as unfinished: see countChange.mayWait.
+	sending engine.PackedIDs
 }
 
 // nothingDue reports whether a notifier has no deliveries but those that are being sent.
@@ -36,6 +38,14 @@ type countChange struct {
 	count
 	lowest store.ID         // of the deliveries that became unfinished, or zero
 	born   map[store.ID]int // deliveries that are sending in the file, by 1, or no longer, by less
+	ended  int              // of those no longer, how many were delivered
+}
+
+// mayWait reports whether the file may have a change with the next one: if nothing but the end of deliveries is counted
+// that were sending in the file, who reads its row sees by their rows that they have ended. So an outcome that is written
+// alone changes one page less.
+func (c *countChange) mayWait() bool {
+	return c.ended > 0 && c.unfinished == -c.ended && len(c.born) == c.ended && c.dead == 0 && c.lowest == 0
 }
 
 // add counts a delivery in its new state.
@@ -81,20 +91,40 @@ type counts struct {
 
 	mu     sync.Mutex
 	of     map[string]count
+	behind map[string]bool     // notifiers whose rows are to be written; only the writer uses it
 	lowest map[string]store.ID // of the deliveries that became unfinished since a search for the oldest began
 }
 
 // loadCounts reads the table.
 func loadCounts(c *conn.Conn) (*counts, error) {
-	all := &counts{of: map[string]count{}, lowest: map[string]store.ID{}}
+	all := &counts{of: map[string]count{}, behind: map[string]bool{}, lowest: map[string]store.ID{}}
 	const q = "SELECT notifier, unfinished, dead, bytes, since, sending FROM counts"
 	err := c.Each(q, nil, func(r conn.Row) {
-		n := count{int(r.Int(1)), int(r.Int(2)), r.Int(3), r.ID(4), r.Bytes(5)}
-		all.of[r.Str(0)] = n
+		all.of[r.Str(0)] = count{int(r.Int(1)), int(r.Int(2)), r.Int(3), r.ID(4), r.Bytes(5)}
+	})
+	for notifier, n := range all.of {
+		if err == nil && len(n.sending) > 0 {
+			n, err = n.withoutEnded(c)
+			all.of[notifier], all.behind[notifier] = n, true
+		}
 		all.unfinished.Add(int64(n.unfinished))
 		all.bytes.Add(n.bytes)
-	})
+	}
 	return all, engine.Wrap(err, "reading the counts")
+}
+
+// withoutEnded leaves out the deliveries that have ended since the row was written.
+func (c count) withoutEnded(from *conn.Conn) (count, error) {
+	const q = `SELECT id, coalesce(length(message), 0) FROM deliveries
+		WHERE id IN (SELECT value FROM json_each(?)) AND unfinished = 0`
+	ended := map[store.ID]int{}
+	err := from.Each(q, []any{conn.IDList(c.sending.All())}, func(r conn.Row) {
+		ended[r.ID(0)] = -1
+		c.unfinished--
+		c.bytes -= r.Int(1)
+	})
+	c.sending = c.sending.With(ended)
+	return c, err
 }
 
 func (c *counts) get(notifier string) count {
@@ -167,34 +197,67 @@ func (t *tx) count(notifier string) *countChange {
 	return c
 }
 
-// saveCounts writes the changed counts.
+// saveCounts writes the changed counts, but those that may wait unless this transaction settles.
 func (t *tx) saveCounts() error {
-	const put = `INSERT INTO counts (notifier, unfinished, dead, bytes, since, sending) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-		ON CONFLICT (notifier) DO UPDATE SET unfinished = ?2, dead = ?3, bytes = ?4, since = ?5, sending = ?6`
 	for notifier, change := range t.counted {
-		n := t.counts.get(notifier).with(change)
-		if _, err := t.Exec(put, notifier, n.unfinished, n.dead, n.bytes, n.since, []byte(n.sending)); err != nil {
-			return engine.Wrap(err, "keeping a count")
+		if change.mayWait() && !t.settles {
+			continue
+		}
+		if err := saveCount(t.Conn, notifier, t.counts.get(notifier).with(change)); err != nil {
+			return err
+		}
+	}
+	for notifier := range t.counts.behind {
+		if _, changed := t.counted[notifier]; t.settles && !changed {
+			if err := saveCount(t.Conn, notifier, t.counts.get(notifier)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// makePending makes the deliveries pending that were sending when the last process ended.
-func makePending(c *conn.Conn) error {
-	var ids []store.ID
-	err := c.Each("SELECT sending FROM counts WHERE length(sending) > 0", nil, func(r conn.Row) {
-		ids = slices.AppendSeq(ids, engine.PackedIDs(r.Bytes(0)).All())
-	})
-	if err != nil || len(ids) == 0 {
-		return err
+func saveCount(c *conn.Conn, notifier string, n count) error {
+	const put = `INSERT INTO counts (notifier, unfinished, dead, bytes, since, sending) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+		ON CONFLICT (notifier) DO UPDATE SET unfinished = ?2, dead = ?3, bytes = ?4, since = ?5, sending = ?6`
+	_, err := c.Exec(put, notifier, n.unfinished, n.dead, n.bytes, n.since, []byte(n.sending))
+	return engine.Wrap(err, "keeping a count")
+}
+
+// noteSaved notes which counts of a transaction the file has.
+func (c *counts) noteSaved(t *tx) {
+	if t.settles {
+		clear(c.behind)
+		return
 	}
+	for notifier, change := range t.counted {
+		if delete(c.behind, notifier); change.mayWait() {
+			c.behind[notifier] = true
+		}
+	}
+}
+
+// makePending makes the deliveries pending that were sending when the last process ended.
+func (c *counts) makePending(in *conn.Conn) error {
 	const pend = `UPDATE deliveries SET state = 'pending', next_at = created_at
 		WHERE id IN (SELECT value FROM json_each(?)) AND state = 'sending'`
-	return c.Transact(func() error {
-		_, err1 := c.Exec(pend, conn.IDList(slices.Values(ids)))
-		_, err2 := c.Exec("UPDATE counts SET sending = NULL")
-		return errors.Join(err1, err2)
+	if len(c.behind) == 0 {
+		return nil
+	}
+	return in.Transact(func() error {
+		for notifier := range c.behind {
+			n := c.of[notifier]
+			if _, err := in.Exec(pend, conn.IDList(n.sending.All())); err != nil {
+				return err
+			}
+			n.sending = nil
+			c.of[notifier] = n
+			if err := saveCount(in, notifier, n); err != nil {
+				return err
+			}
+		}
+		clear(c.behind)
+		return nil
 	})
 }
 

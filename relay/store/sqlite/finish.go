@@ -95,13 +95,16 @@ func (t *tx) record(o *store.Outcome, e *endings) error {
 	n := t.count(h.Notifier)
 	n.remove(store.Sending, h.message)
 	n.add(o.State, o.ID, h.message)
+	if h.born && o.State == store.Delivered {
+		n.ended++
+	}
 	return nil
 }
 
 // deliver records that deliveries were delivered by their last attempts, with the same status. Most deliveries are, and
 // one statement for all costs half of one for each.
 func (t *tx) deliver(ids []store.ID, status string) error {
-	const q = `UPDATE deliveries SET state = 'delivered', unfinished = 0, next_at = NULL, status = ?2,
+	const q = `UPDATE OR ROLLBACK deliveries SET state = 'delivered', unfinished = 0, next_at = NULL, status = ?2,
 		lease = lease + (state = 'pending'), error = '', attempts = attempts + 1, updated_at = ?3, first_at = iif(attempts = 0, ?3, first_at)
 		WHERE id IN (SELECT value FROM json_each(?1))`
 	_, err := t.Exec(q, conn.IDList(slices.Values(ids)), status, t.now)

@@ -201,6 +201,7 @@ func (t *tx) purgeRange(after, last, deadBefore store.ID) (int, error) {
 
 // countPurged stops counting the dead deliveries that are about to be deleted.
 func (t *tx) countPurged(which string, after, last store.ID) error {
+	t.settles = true // before rows are gone that tell what has ended
 	q := "SELECT notifier, count(*) FROM deliveries WHERE state = 'dead' AND " + which + " GROUP BY notifier"
 	err := t.Each(q, []any{after, last}, func(r conn.Row) {
 		t.count(r.Str(0)).dead -= int(r.Int(1))

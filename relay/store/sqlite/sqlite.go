@@ -144,20 +144,22 @@ func (s *Store) connectReader() (*conn.Conn, error) {
 		return nil, err
 	}
 	c, err := connectReady(s.Path, conn.ForReading())
-	if err == nil {
-		c.Noted = s.note
+	if err != nil {
+		s.note(err)
+		return nil, err
 	}
-	return c, err
+	c.Noted = s.note
+	return c, nil
 }
 
 // startWith reads the state in memory, and opens the connection for checkpoints.
 func (s *Store) startWith(c *conn.Conn) (forLog *conn.Conn, err error) {
 	s.writer = newWriter(c, s.now)
-	if err = makePending(c); err != nil {
-		return nil, engine.Wrap(err, "making pending what was being sent")
-	}
 	if s.writer.counts, err = loadCounts(c); err != nil {
 		return nil, err
+	}
+	if err = s.writer.counts.makePending(c); err != nil {
+		return nil, engine.Wrap(err, "making pending what was being sent")
 	}
 	if s.writer.dedupe, err = loadDedupeCache(c, s.now()); err != nil {
 		return nil, err

@@ -210,6 +210,23 @@ func TestDamageIsNoticed(t *testing.T) {
 	}
 }
 
+func TestDamageThatANewConnectionMeetsIsNoticed(t *testing.T) {
+	w := newWatched(t)
+	w.do(w.checkpoints.restart())
+	f, err := os.OpenFile(w.Path, os.O_RDWR, 0)
+	w.do(err)
+	defer f.Close() // after the store, whose locks it drops
+	const header = 100
+	_, err = f.WriteAt(bytes.Repeat([]byte{0xA5}, conn.PageSize-header), header) // the names of the tables
+	w.do(err)
+	if _, err := w.connectReader(); err == nil {
+		t.Fatal("a connection is made")
+	}
+	if err := w.awaitLoss(); !strings.Contains(err.Error(), dbfile.HintRecover) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestAFileThatComesBackIsUsedAgain(t *testing.T) {
 	w := newWatched(t)
 	w.do(os.Rename(w.Path, w.Path+".old"))

@@ -83,6 +83,7 @@ func (w *writer) transact(group []*op) error {
 	t := &tx{Conn: w.conn, now: w.now().UnixMilli(), into: &w.into, leases: w.leases, counts: w.counts,
 		dedupe: &w.dedupe, auditIDs: w.auditIDs, index: indexing{on: w.index.on, last: w.index.last}}
 	t.beats = t.now-w.beatAt >= beatInterval.Milliseconds()
+	t.settles = t.beats
 	if err := w.execute(t, group); err != nil {
 		w.conn.Rollback()
 		return w.checkBroken(err)
@@ -92,6 +93,7 @@ func (w *writer) transact(group []*op) error {
 	w.leases.commit(t)
 	w.counts.commit(t.counted)
 	w.committed.Unlock()
+	w.counts.noteSaved(t)
 	w.index = t.index
 	w.counted(&t.sums, time.UnixMilli(t.now))
 	if t.beats {
@@ -178,6 +180,7 @@ type tx struct {
 	sums     ledger.Sums                    // what is counted
 	index    indexing                       // what of it is indexed later
 	beats    bool                           // the mark of life is written
+	settles  bool                           // the file gets all counts, also those that may wait
 }
 
 // save writes what was gathered during the transaction.
