@@ -75,14 +75,14 @@ func (t *tx) due(notifier string, limit int) (due []store.ID, err error) {
 // head is a due delivery.
 type head struct {
 	store.Delivery
-	followed bool // later ones of its stream are pending
+	followed bool // others of its stream are pending
 }
 
 // heads reads deliveries in the order of the list. One query for all costs half of one for each.
 func (t *tx) heads(notifier string, ids []store.ID) (heads []head, err error) {
 	const q = "SELECT " + claimColumns + `, d.order_key <> '' AND EXISTS (
 			SELECT 1 FROM deliveries f INDEXED BY deliveries_lane
-			WHERE f.state = 'pending' AND f.notifier = d.notifier AND f.order_key = d.order_key AND f.id > d.id)
+			WHERE f.state = 'pending' AND f.notifier = d.notifier AND f.order_key = d.order_key AND f.id <> d.id)
 		FROM json_each(?) j CROSS JOIN deliveries d ON d.id = j.value JOIN events e ON e.id = d.event_id`
 	heads = make([]head, 0, len(ids))
 	err = t.Each(q, []any{conn.IDList(slices.Values(ids))}, func(r conn.Row) {

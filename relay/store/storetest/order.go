@@ -46,6 +46,13 @@ func orderCases() map[string]func(*Fixture) {
 			f.FinishAs(store.Delivered, time.Time{}, a1)
 			f.Equal("then", f.ClaimIDs(), []store.ID{a2})
 		},
+		"one that is stored late, behind one that was made after it, is due when that is delivered": func(f *Fixture) {
+			late, first := f.MakeDelivery("n", "a"), f.Put("a")
+			f.AcceptDeliveries(late)
+			f.Equal("first", f.ClaimIDs(), []store.ID{first})
+			f.FinishAs(store.Delivered, time.Time{}, first)
+			f.Equal("then", f.ClaimIDs(), []store.ID{late.ID})
+		},
 		"the next is due too when the one before it fails permanently": func(f *Fixture) {
 			a1 := f.Put("a")
 			f.ClaimIDs()

@@ -3,10 +3,8 @@ package conn
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"net/url"
 	"slices"
@@ -14,42 +12,33 @@ import (
 	"strings"
 	"time"
 
-	"modernc.org/sqlite"
-
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
 )
 
-// Conn is one connection to a database file, used by one goroutine at a time. It calls the driver itself, since the
-// locks and conversions of database/sql would take a large part of the time of the small statements here. Every
-// statement is prepared once and kept, so queries must be constants or one of few.
+// Conn is one connection to a database file, used by one goroutine at a time. Every statement is prepared once and kept,
+// so queries must be constants or one of few. Arguments are texts, blobs, whole numbers, [Optional], states or nil.
 type Conn struct {
-	raw   driver.Conn
-	stmts map[string]prepared
-	args  []driver.NamedValue
+	*handle
+	stmts map[string]*statement
 	// Noted gets the errors of SQLite; may be nil.
 	Noted func(error)
 }
 
-// prepared is what the driver's statements offer.
-type prepared interface {
-	driver.Stmt
-	driver.StmtExecContext
-	driver.StmtQueryContext
-}
+// busyTimeout is how many milliseconds a new connection waits for a lock.
+const busyTimeout = 5000
 
 // Open opens a connection and sets nothing yet, since the file may be of another program.
 func Open(path string) (*Conn, error) { return OpenAs(path, "rwc") }
 
 // OpenAs opens a connection in a mode of SQLite's URIs: ro changes nothing in the file.
 func OpenAs(path, mode string) (*Conn, error) {
-	query := "mode=" + mode + "&_pragma=busy_timeout(5000)&_dqs=0"
-	name := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: query}
-	raw, err := new(sqlite.Driver).Open(name.String())
+	name := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: "mode=" + mode}
+	h, err := openHandle(name.String())
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", path, err)
 	}
-	return &Conn{raw: raw, stmts: map[string]prepared{}}, nil
+	return &Conn{handle: h, stmts: map[string]*statement{}}, nil
 }
 
 // noted shows an error to Noted.
@@ -61,47 +50,45 @@ func (c *Conn) noted(err error) error {
 }
 
 // Run executes statements without arguments, and does not keep them.
-func (c *Conn) Run(script string) error {
-	_, err := c.raw.(driver.ExecerContext).ExecContext(context.Background(), script, nil)
-	return c.noted(err)
-}
+func (c *Conn) Run(script string) error { return c.noted(c.script(script)) }
 
 // Exec executes one statement and returns how many rows it changed.
 func (c *Conn) Exec(query string, args ...any) (int64, error) {
-	st, err := c.prepare(query)
+	err := c.Query(context.Background(), query, args, func(Row) error { return nil })
 	if err != nil {
 		return 0, err
 	}
-	res, err := st.ExecContext(context.Background(), c.bind(args))
-	if err != nil {
-		return 0, c.noted(err)
-	}
-	return res.RowsAffected()
+	return c.changes(), nil
 }
 
 // Query calls each for every row of the answer. The row's memory is used again for the next one, but not what its
 // values point to. each must not run the same Query.
-func (c *Conn) Query(ctx context.Context, query string, args []any, each func(Row) error) (err error) {
-	st, err := c.prepare(query)
+func (c *Conn) Query(ctx context.Context, query string, args []any, each func(Row) error) error {
+	st, err := c.prepared(query)
 	if err != nil {
 		return err
 	}
-	rows, err := st.QueryContext(ctx, c.bind(args))
-	if err != nil {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	release := c.until(ctx)
+	defer release()
+	defer c.reset(st)
+	if err := c.bind(st, args); err != nil {
 		return c.noted(err)
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	r := make(Row, len(rows.Columns()))
 	for {
-		switch err := rows.Next(r); {
-		case err == io.EOF:
-			return nil
+		switch more, err := c.step(st); {
+		case err != nil && ctx.Err() != nil:
+			return ctx.Err() // it was interrupted
 		case err != nil:
 			return c.noted(err)
+		case !more:
+			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
 		}
-		if err := each(r); err != nil {
+		if err := each(st.row); err != nil {
 			return err
 		}
 	}
@@ -136,16 +123,11 @@ func (c *Conn) QueryMany(query string, args, values []any, each func(Row)) error
 
 // CopyTo writes what the file holds into an empty file.
 func (c *Conn) CopyTo(ctx context.Context, file string) error {
-	args := []driver.NamedValue{{Ordinal: 1, Value: file}}
-	_, err := c.raw.(driver.ExecerContext).ExecContext(ctx, "VACUUM INTO ?", args)
-	return err
+	return c.Query(ctx, "VACUUM INTO ?", []any{file}, func(Row) error { return nil })
 }
 
 // PagesWritten returns how many pages were written since it was called last.
-func (c *Conn) PagesWritten() (int, error) {
-	pages, _, err := c.raw.(sqlite.DBStatus).Status(sqlite.DBStatusCacheWrite, true)
-	return pages, err
-}
+func (c *Conn) PagesWritten() (int, error) { return c.pagesWritten() }
 
 // Transact executes statements in one transaction.
 func (c *Conn) Transact(change func() error) error {
@@ -165,46 +147,40 @@ func (c *Conn) Transact(change func() error) error {
 // Rollback ends a transaction, unless a failure has ended it.
 func (c *Conn) Rollback() { _, _ = c.Exec("ROLLBACK") }
 
-func (c *Conn) prepare(query string) (prepared, error) {
+func (c *Conn) prepared(query string) (*statement, error) {
 	if st, ok := c.stmts[query]; ok {
 		return st, nil
 	}
-	st, err := c.raw.Prepare(query)
+	st, err := c.prepare(query)
 	if err != nil {
 		return nil, fmt.Errorf("preparing %q: %w", firstWords(query), c.noted(err))
 	}
-	c.stmts[query] = st.(prepared)
-	return c.stmts[query], nil
+	c.stmts[query] = st
+	return st, nil
 }
 
-func (c *Conn) bind(args []any) []driver.NamedValue {
-	c.args = c.args[:0]
-	for i, a := range args {
-		switch v := a.(type) {
-		case store.ID:
-			a = int64(v)
-		case Optional:
-			if a = nil; v != 0 {
-				a = int64(v)
-			}
-		case int:
-			a = int64(v)
-		case store.State:
-			a = string(v)
-		}
-		c.args = append(c.args, driver.NamedValue{Ordinal: i + 1, Value: a})
+// lengthOf returns how many bytes the value of an argument has.
+func lengthOf(arg any) int {
+	switch v := arg.(type) {
+	case string:
+		return len(v)
+	case []byte:
+		return len(v)
+	case store.State:
+		return len(v)
 	}
-	return c.args
+	return 0
 }
 
 // Optional is a number of which zero is kept as NULL.
 type Optional int64
 
+// Close ends the connection.
 func (c *Conn) Close() error {
 	for _, st := range c.stmts {
-		_ = st.Close() // repeats the error of the last execution, which was reported then
+		c.finalize(st)
 	}
-	return c.raw.Close()
+	return c.close()
 }
 
 func firstWords(query string) string {
@@ -213,7 +189,7 @@ func firstWords(query string) string {
 }
 
 // Row is one Row of an answer.
-type Row []driver.Value
+type Row []any
 
 func (r Row) Int(i int) int64 { n, _ := r[i].(int64); return n }
 
