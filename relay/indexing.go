@@ -10,8 +10,8 @@ const (
 	indexRest = time.Second
 	// indexPause is the time between two steps of a round.
 	indexPause = time.Millisecond
-	// busyRate is from how many events a second on the index takes no more than a busyShare-th part of the time of one
-	// core, as long as it is not further behind than mostBehind.
+	// busyRate is from how many events a second on, of all relays on the store, the index takes no more than a busyShare-th
+	// part of the time of one core, as long as it is not further behind than mostBehind.
 	busyRate   = 2500
 	busyShare  = 10
 	mostBehind = 30 * time.Second
@@ -30,7 +30,8 @@ func (e *Engine) indexEvents(ctx context.Context) {
 		case err != nil:
 			e.storeFailed(ctx, "indexing events", err)
 			pause = time.Minute
-		case state.More:
+		case state.More && !state.Elsewhere:
+			pace.relays = max(1, state.Relays)
 			pause = pace.pause(e.answered.Load(), time.Since(began), lag)
 		}
 		e.Metrics.SetIndexLag(lag)
@@ -44,6 +45,7 @@ func (e *Engine) indexEvents(ctx context.Context) {
 // indexPace says how long the index pauses while events are left.
 type indexPace struct {
 	busy     bool
+	relays   int    // that take about as many events each as this one
 	answered uint64 // calls of Accept, when it was looked at last
 	looked   time.Time
 }
@@ -53,7 +55,7 @@ type indexPace struct {
 func (p *indexPace) pause(answered uint64, step, lag time.Duration) time.Duration {
 	const window = 100 * time.Millisecond
 	if since := time.Since(p.looked); since >= window {
-		p.busy = float64(answered-p.answered) > busyRate*since.Seconds()
+		p.busy = float64(p.relays)*float64(answered-p.answered) > busyRate*since.Seconds()
 		p.answered, p.looked = answered, time.Now()
 	}
 	switch {

@@ -45,20 +45,22 @@ func TestTheLagOfTheIndexIsAMetric(t *testing.T) {
 func TestTheIndexWritesOnceASecondAndGivesWayToManyEvents(t *testing.T) {
 	const step = 20 * time.Millisecond
 	for name, c := range map[string]struct {
-		rate int // events a second
-		lag  time.Duration
-		want time.Duration
+		rate   int // events a second
+		lag    time.Duration
+		want   time.Duration
+		relays int // zero is one
 	}{
-		"nothing but stored events": {0, 0, indexPause},
-		"an event of just now":      {100, time.Millisecond, indexRest - time.Millisecond},
-		"one that has waited":       {100, 2 * time.Second, indexPause},
-		"as many as are promised":   {2000, 2 * time.Second, indexPause},
-		"more than that":            {10_000, 2 * time.Second, (busyShare - 1) * step},
-		"too far behind":            {10_000, mostBehind, indexPause},
+		"nothing but stored events": {0, 0, indexPause, 0},
+		"an event of just now":      {100, time.Millisecond, indexRest - time.Millisecond, 0},
+		"one that has waited":       {100, 2 * time.Second, indexPause, 0},
+		"as many as are promised":   {2000, 2 * time.Second, indexPause, 0},
+		"as many at each of two":    {2000, 2 * time.Second, (busyShare - 1) * step, 2},
+		"more than that":            {10_000, 2 * time.Second, (busyShare - 1) * step, 0},
+		"too far behind":            {10_000, mostBehind, indexPause, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := indexPace{looked: time.Now()}
+				p := indexPace{looked: time.Now(), relays: max(1, c.relays)}
 				time.Sleep(time.Second)
 				if got := p.pause(uint64(c.rate), step, c.lag); got != c.want {
 					t.Errorf("the pause is %s, want %s", got, c.want)

@@ -29,6 +29,8 @@ import (
 //     handler that reads, decodes and answers. "none" is a relay with no rule that matches.
 //   - full way: each message is sent to a receiver, and its outcome is recorded; beside it Alertmanager, which keeps
 //     nothing, if it is installed (Debian: prometheus-alertmanager).
+//   - postgres: a relay over PostgreSQL beside one over SQLite, and three relays that share one PostgreSQL, if that is
+//     installed.
 //   - lone: one event at a time; how many bytes are written for it, and how long it takes to its receiver.
 //   - idle: what a relay costs that nothing calls.
 //
@@ -38,7 +40,8 @@ import (
 //
 // With -short it only shows that it works.
 func BenchmarkBars(b *testing.B) {
-	for name, run := range map[string]func(*testing.B){"accept": accepting, "full": fullWay, "lone": loneEvents, "idle": idle} {
+	for name, run := range map[string]func(*testing.B){"accept": accepting, "full": fullWay, "postgres": overPostgres,
+		"lone": loneEvents, "idle": idle} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				run(b)
@@ -116,7 +119,7 @@ func (s *server) start(b testing.TB, dir string, command ...string) {
 }
 
 // serveBeside starts a relay with a rule, and one that never matches.
-func serveBeside(b testing.TB, receiver, when string) *server {
+func serveBeside(b testing.TB, receiver, when string, args ...string) *server {
 	b.Helper()
 	dir := filepath.Dir(writeRules(b, `
 sources: [{name: qase, secrets: [s]}]
@@ -126,16 +129,24 @@ rules:
   - {name: never, when: 'event_name == "run.completed" && payload.failed > 99', notify: [ops]}
 `))
 	s := &server{address: freeAddress(b)}
-	s.start(b, dir, "qase-relay", "serve", "--listen", s.address, "--admin-listen", freeAddress(b))
+	s.start(b, dir, append([]string{"qase-relay", "serve", "--listen", s.address, "--admin-listen", freeAddress(b)}, args...)...)
 	return s
 }
 
 // times returns the processor time that the process has used.
 func (s *server) times(b testing.TB) (user, system time.Duration) {
 	b.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+	user, system, err := processTimes(s.cmd.Process.Pid)
 	if err != nil {
 		b.Fatal(err)
+	}
+	return user, system
+}
+
+func processTimes(pid int) (user, system time.Duration, err error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, 0, err
 	}
 	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:])) // from the third one on
 	const tick = 10 * time.Millisecond                                        // of Linux
@@ -143,7 +154,7 @@ func (s *server) times(b testing.TB) (user, system time.Duration) {
 		n, _ := strconv.Atoi(fields[i])
 		return time.Duration(n) * tick
 	}
-	return ticks(11), ticks(12)
+	return ticks(11), ticks(12), nil
 }
 
 // written returns how many bytes the process had written to files.

@@ -55,4 +55,7 @@ type IndexState struct {
 	UpTo time.Time
 	// From is the time from which on stored events are indexed; zero is all of them.
 	From time.Time
+	// Relays is how many relays share the index; zero is one. Elsewhere reports whether another one is at it.
+	Relays    int
+	Elsewhere bool
 }

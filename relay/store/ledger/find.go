@@ -38,6 +38,21 @@ type Index struct {
 	Place func(ctx context.Context) (Place, error)
 	// Fresh returns the first events of a span that are not indexed as they are now, except those before From.
 	Fresh func(ctx context.Context, sp listing.Span, limit int) ([]store.ID, error)
+	// Next returns the event that is to be indexed next, or zero, if reading all that are fresh takes longer. Nil is that it
+	// does not.
+	Next func(ctx context.Context) (store.ID, error)
+}
+
+// next returns the event that is to be indexed next, or zero.
+func (x *Index) next(ctx context.Context) (store.ID, error) {
+	if x.Next != nil {
+		return x.Next(ctx)
+	}
+	first, err := x.Fresh(ctx, listing.Span{OldestFirst: true}, 1)
+	if err != nil || len(first) == 0 {
+		return 0, err
+	}
+	return first[0], nil
 }
 
 // Ask is a question to the index.
@@ -62,10 +77,10 @@ func (db *DB) IndexState(ctx context.Context) (s store.IndexState, err error) {
 	if err != nil || !place.On {
 		return s, engine.Wrap(err, "reading how far events are indexed")
 	}
-	first, err := db.Index.Fresh(ctx, listing.Span{OldestFirst: true}, 1)
-	s = store.IndexState{On: true, More: len(first) > 0 || place.From != 0}
-	if len(first) > 0 {
-		s.UpTo = first[0].Time().UTC()
+	next, err := db.Index.next(ctx)
+	s = store.IndexState{On: true, More: next != 0 || place.From != 0}
+	if next != 0 {
+		s.UpTo = next.Time().UTC()
 	}
 	if place.From != 0 {
 		s.From = place.From.Time().UTC()

@@ -208,6 +208,9 @@ func (c *Cluster) Stop(s syscall.Signal) {
 	<-c.stopped
 }
 
+// PID is the number of the server's first process.
+func (c *Cluster) PID() int { return c.server.Process.Pid }
+
 // URL is where the tables of a schema are.
 func (c *Cluster) URL(schema string) string {
 	return fmt.Sprintf("postgres://relay:secret@127.0.0.1:%d/postgres?sslmode=disable&search_path=%s", c.port, schema)

@@ -35,7 +35,7 @@ func (s *Store) ledger() *ledger.DB {
 			return s.read(ctx, func(ctx context.Context) error { return pgx.BeginFunc(ctx, s.pool, run) })
 		},
 		AwaitIdle: func(ctx context.Context) { s.events.AwaitIdle(ctx, idleFor) }}
-	db.Index = ledger.Index{Match: s.words.Match, Place: s.words.Place, Fresh: s.words.Fresh}
+	db.Index = ledger.Index{Match: s.words.Match, Place: s.words.Place, Fresh: s.words.Fresh, Next: s.words.Next}
 	return db
 }
 
@@ -44,7 +44,9 @@ const idleFor = 100 * time.Millisecond
 
 // IndexEvents implements store.Search.
 func (s *Store) IndexEvents(ctx context.Context, on bool) (store.IndexState, error) {
-	return s.words.Step(ctx, on)
+	state, err := s.words.Step(ctx, on)
+	state.Relays = int(s.self.others.Load()) + 1
+	return state, err
 }
 
 // saveOutlines queues the outlines of new events, and counts them.

@@ -202,6 +202,23 @@ func (x *Index) Fresh(ctx context.Context, sp listing.Span, limit int) (ids []st
 	return ids, err
 }
 
+// nextOf is of how many events the oldest one is the next: their ids are made shortly before their transactions begin.
+const nextOf = 64
+
+// Next returns about the oldest event that was written since, or zero. It looks at the first ones only, since very many may
+// wait.
+func (x *Index) Next(ctx context.Context) (id store.ID, err error) {
+	p, err := x.at(ctx)
+	if err != nil || !p.On {
+		return 0, err
+	}
+	q := "SELECT coalesce(min(id), 0) FROM (SELECT id" + fresh + " ORDER BY tx, id LIMIT ?) f"
+	err = x.List(ctx, ledger.Numbered(q), []any{p.tx, p.tx, p.id, nextOf}, func(rows pgx.Rows) error {
+		return rows.Scan(&id)
+	})
+	return id, err
+}
+
 // Step implements store.Search's IndexEvents.
 func (x *Index) Step(ctx context.Context, on bool) (store.IndexState, error) {
 	s, err := x.DB.IndexState(ctx)
@@ -211,18 +228,27 @@ func (x *Index) Step(ctx context.Context, on bool) (store.IndexState, error) {
 	if on {
 		x.AwaitIdle(ctx)
 	}
-	if err = x.Begin(ctx, func(tx pgx.Tx) error { return x.step(ctx, tx, on) }); err != nil {
+	alone := false
+	err = x.Begin(ctx, func(tx pgx.Tx) error {
+		const lock = "SELECT pg_try_advisory_xact_lock($1)"
+		if err := tx.QueryRow(ctx, lock, x.Lock()).Scan(&alone); err != nil || !alone {
+			return err
+		}
+		return x.step(ctx, tx, on)
+	})
+	switch {
+	case err != nil:
 		return store.IndexState{}, engine.Wrap(err, "indexing events")
+	case !alone:
+		s.Elsewhere = true
+		return s, nil
 	}
 	return x.DB.IndexState(ctx)
 }
 
-// step does one step, unless another relay does one.
+// step does one step. No other relay does one meanwhile.
 func (x *Index) step(ctx context.Context, tx pgx.Tx, on bool) error {
-	var alone, started bool
-	if err := tx.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock($1)", x.Lock()).Scan(&alone); err != nil || !alone {
-		return err
-	}
+	var started bool
 	const is = "SELECT count(*) > 0, coalesce(bool_or(tx > pg_snapshot_xmax(pg_current_snapshot())), false) FROM indexed"
 	var foreign bool
 	if err := tx.QueryRow(ctx, is).Scan(&started, &foreign); err != nil {
