@@ -2,6 +2,7 @@ package httpclient
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -36,13 +37,16 @@ type Answer struct {
 }
 
 // Exchange sends req and reads at most limit bytes of the answer's body. A body that cannot be read is not an error,
-// since the status alone may matter.
+// since the status alone may matter. A redirect is an answer too.
 func Exchange(client *http.Client, req *http.Request, limit int64) (Answer, error) {
-	if err := checkSendable(req); err != nil {
+	if err := checkHost(req.Host); err != nil {
 		return Answer{}, err
 	}
-	resp, err := client.Do(req)
+	resp, err := roundTrip(client, req)
 	if err != nil {
+		if refused := checkHeader(req.Header); refused != nil {
+			err = refused // the transport does not send such a request
+		}
 		return Answer{}, err
 	}
 	defer resp.Body.Close()
@@ -63,18 +67,38 @@ func Exchange(client *http.Client, req *http.Request, limit int64) (Answer, erro
 	}, nil
 }
 
-// checkSendable returns a permanent error for headers that no attempt can send. It does not quote them, since they may
-// be secret.
-func checkSendable(req *http.Request) error {
-	for name, values := range req.Header {
+// roundTrip sends req as a client does, but without its preparations for redirects, which are not followed.
+func roundTrip(client *http.Client, req *http.Request) (*http.Response, error) {
+	if login := req.URL.User; login != nil && req.Header.Get("Authorization") == "" {
+		password, _ := login.Password()
+		req.SetBasicAuth(login.Username(), password)
+	}
+	resp, err := client.Transport.RoundTrip(req)
+	var record tls.RecordHeaderError
+	if errors.As(err, &record) && string(record.RecordHeader[:]) == "HTTP/" {
+		return nil, http.ErrSchemeMismatch
+	}
+	return resp, err
+}
+
+// checkHost returns a permanent error for a header Host that no attempt can send. It does not quote it, since it may be
+// secret.
+func checkHost(host string) error {
+	if host, err := httpguts.PunycodeHostPort(host); err != nil || !httpguts.ValidHostHeader(host) {
+		return notifiers.Permanent("the header Host cannot be sent, since its value is not a host: write one such as " +
+			"hooks.example.com")
+	}
+	return nil
+}
+
+// checkHeader returns a permanent error for headers that no attempt can send. It does not quote them, since they may be
+// secret.
+func checkHeader(header http.Header) error {
+	for name, values := range header {
 		if slices.ContainsFunc(values, func(v string) bool { return !httpguts.ValidHeaderFieldValue(v) }) {
 			return notifiers.Permanent("the header %s cannot be sent, since its value holds a line break or another "+
 				"control character: write it without", name)
 		}
-	}
-	if host, err := httpguts.PunycodeHostPort(req.Host); err != nil || !httpguts.ValidHostHeader(host) {
-		return notifiers.Permanent("the header Host cannot be sent, since its value is not a host: write one such as " +
-			"hooks.example.com")
 	}
 	return nil
 }

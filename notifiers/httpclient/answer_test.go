@@ -1,6 +1,7 @@
 package httpclient_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -23,12 +24,39 @@ func TestARequestThatCannotBeSentFailsPermanently(t *testing.T) {
 			t.Fatal(err)
 		}
 		edit(req)
-		_, err = httpclient.Exchange(http.DefaultClient, req, 100)
+		_, err = httpclient.Exchange(httpclient.NewClient(httpclient.DialGuard{}), req, 100)
 		err = httpclient.NewRedactor().AttemptError(t.Context(), "posting", err)
 		if notifierstest.Outcome(err) != "permanent" || !strings.Contains(err.Error(), "cannot be sent") {
 			t.Errorf("%s: %v", name, err)
 		}
 		notifierstest.NoSecrets(t, []string{"s3cret"}, notifiers.Receipt{}, err)
+	}
+}
+
+// TestExchangeDoesWhatAClientDoes but following redirects.
+func TestExchangeDoesWhatAClientDoes(t *testing.T) {
+	plain := notifierstest.Server(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Location", "/elsewhere")
+		w.WriteHeader(http.StatusFound)
+		_, _ = w.Write([]byte(r.Header.Get("Authorization")))
+	})
+	host := strings.TrimPrefix(plain, "http://")
+	for url, want := range map[string]string{
+		"http://relay:secret@" + host: "302 Basic cmVsYXk6c2VjcmV0",
+		"https://" + host:             "server gave HTTP response to HTTPS client",
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := httpclient.Exchange(httpclient.NewClient(httpclient.DialGuard{}), req, 100)
+		got := fmt.Sprint(a.Code, " ", string(a.Body))
+		if err != nil {
+			got = err.Error()
+		}
+		if !strings.HasSuffix(got, want) {
+			t.Errorf("%s: got %s, want %s", url, got, want)
+		}
 	}
 }
 

@@ -230,13 +230,16 @@ const (
 // verdictOn judges the receiver by the error of an attempt. One that refuses a message works; one that refuses the
 // credentials refuses the next message too. A limit of the receiver is a rate to keep, not a failure.
 func verdictOn(err error) verdict {
+	if err == nil {
+		return receiverWorks
+	}
 	var gone *notifiers.GoneError
 	var permanent *notifiers.PermanentError
 	var message *notifiers.MessageError
 	var own *ownError
 	isPermanent := errors.As(err, &permanent)
 	switch reason := notifiers.Reason(err); {
-	case err == nil, isPermanent && reason == notifiers.ReasonClient:
+	case isPermanent && reason == notifiers.ReasonClient:
 		return receiverWorks
 	case errors.As(err, &message), errors.As(err, &own):
 		return inconclusive
