@@ -98,8 +98,8 @@ func mayImport() map[string][]string {
 		"notifiers/preview":           {"notifiers", "notifiers/markup"},
 		"notifiers/service":           {"notifiers", "notifiers/httpclient", "notifiers/preview"},
 		"notifiers/*":                 kind,
-		"notifiers/http": append([]string{"rules/message"},
-			kind...), // its default body is the message
+		"notifiers/http": append([]string{"rules/message", "rules/value"},
+			kind...), // its default body is the message as JSON
 		"notifiers/notifierstest": {"rules/message", "notifiers", "notifiers/markup", "notifiers/httpclient",
 			"notifiers/preview"}, // for tests
 		"notifiers/builtin": append([]string{"notifiers/*"}, kind...),

@@ -13,20 +13,20 @@ import (
 // shownTests is how many failing tests the default body holds.
 const shownTests = 200
 
-// writeFailures adds the failing tests to an object, and how many there are. enc writes to b.
-func writeFailures(b *bytes.Buffer, enc *json.Encoder, f *message.Failures) error {
+// appendFailures adds the failing tests to an object, and how many there are.
+func appendFailures(out []byte, f *message.Failures) ([]byte, error) {
 	items := f.Items[:f.Shown(shownTests)]
-	b.WriteString(`,"failures":`)
 	if len(items) == 0 {
 		items = []message.Failure{} // a list in any case
 	}
-	err := enc.Encode(items)
-	b.Truncate(b.Len() - len("\n"))
-	fmt.Fprintf(b, `,"failures_total":%d,"failures_new":%d`, max(f.Total, len(f.Items)), f.New)
-	if err != nil {
-		return fmt.Errorf("writing the failing tests: %w", err)
+	var list bytes.Buffer
+	enc := json.NewEncoder(&list)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(items); err != nil {
+		return nil, fmt.Errorf("writing the failing tests: %w", err)
 	}
-	return nil
+	out = append(append(out, `,"failures":`...), bytes.TrimSpace(list.Bytes())...)
+	return fmt.Appendf(out, `,"failures_total":%d,"failures_new":%d`, max(f.Total, len(f.Items)), f.New), nil
 }
 
 // wholeBody is the body with the failing tests and the fields, as Markdown.

@@ -17,6 +17,7 @@ import (
 	"qaserelay/notifiers"
 	"qaserelay/notifiers/httpclient"
 	"qaserelay/rules/message"
+	"qaserelay/rules/value"
 )
 
 // call is the part of a request that is the same at every attempt.
@@ -207,43 +208,31 @@ func (c *call) fill(m *notifiers.Message) (err error) {
 
 // defaultBody returns the JSON object of a message. It holds the event byte for byte as it came in: the relay has
 // checked that it is JSON, but not its UTF-8.
-func defaultBody(m *notifiers.Message) ([]byte, error) {
-	b := bytes.NewBuffer(make([]byte, 0, 256+2*len(m.Body)+len(m.Event)))
-	enc := json.NewEncoder(b)
-	enc.SetEscapeHTML(false)
-	write := func(separator, key, text string) error {
-		b.WriteString(separator + `"` + key + `":`)
-		err := enc.Encode(text)
-		b.Truncate(b.Len() - len("\n"))
-		return err
-	}
-	err := write("{", "delivery_id", m.ID)
+func defaultBody(m *notifiers.Message) (out []byte, err error) {
+	out = make([]byte, 0, 256+2*len(m.Body)+len(m.Event))
+	out = value.AppendJSONString(append(out, `{"delivery_id":`...), m.ID)
 	for _, k := range message.Keys() {
 		text := *k.Text(&m.Message)
 		if k.Name == "body" {
 			text = wholeBody(m)
 		}
-		err = errors.Join(err, write(",", k.Name, text))
+		out = append(append(append(out, `,"`...), k.Name...), `":`...)
+		out = value.AppendJSONString(out, text)
 	}
 	if m.Failures != nil {
-		err = errors.Join(err, writeFailures(b, enc, m.Failures))
-	}
-	if err != nil {
-		return nil, fmt.Errorf("writing the default body: %w", err)
+		if out, err = appendFailures(out, m.Failures); err != nil {
+			return nil, fmt.Errorf("writing the default body: %w", err)
+		}
 	}
 	if d, isDigest := digestOf(m); isDigest {
-		fmt.Fprintf(b, `,"count":%d,"events":`, d.Count)
-		b.Write(wholeUTF8(d.Events))
-		fmt.Fprintf(b, `,"more":%d}`, d.More)
-		return b.Bytes(), nil
+		out = append(fmt.Appendf(out, `,"count":%d,"events":`, d.Count), wholeUTF8(d.Events)...)
+		return fmt.Appendf(out, `,"more":%d}`, d.More), nil
 	}
-	b.WriteString(`,"event":`)
+	event := wholeUTF8(bytes.TrimSpace(m.Event))
 	if len(m.Event) == 0 {
-		b.WriteString("null")
+		event = []byte("null")
 	}
-	b.Write(wholeUTF8(bytes.TrimSpace(m.Event)))
-	b.WriteByte('}')
-	return b.Bytes(), nil
+	return append(append(append(out, `,"event":`...), event...), '}'), nil
 }
 
 // digestEvent is the name of the event of a message about several events.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"time"
+	"unicode/utf8"
 )
 
 // JSONText returns a value as JSON with sorted keys.
@@ -54,16 +55,22 @@ func AppendJSON(out []byte, v any) []byte {
 	return append(out, encoded...)
 }
 
-// AppendJSONString appends s as a JSON string.
+// AppendJSONString appends s as a JSON string. It leaves what is rare in texts to encoding/json.
 func AppendJSONString(out []byte, s string) []byte {
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c >= 0x7f {
-			return appendEscaped(out, s)
+	start, written := len(out), 0 // written is the length of the part of s that out has
+	out = append(out, '"')
+	for i, r := range s {
+		switch {
+		case r == '"', r == '\\', r == '\n':
+			out = append(append(out, s[written:i]...), '\\')
+			if written = i; r == '\n' {
+				out, written = append(out, 'n'), i+1
+			}
+		case r < 0x20, r == utf8.RuneError, r == '\u2028', r == '\u2029':
+			return appendEscaped(out[:start], s)
 		}
 	}
-	out = append(out, '"')
-	out = append(out, s...)
-	return append(out, '"')
+	return append(append(out, s[written:]...), '"')
 }
 
 // appendEscaped does not escape < > &, since people read the text too.

@@ -67,3 +67,24 @@ func plainNumbers(v any) any {
 	}
 	return v
 }
+
+// FuzzAppendJSONString compares AppendJSONString with encoding/json.
+func FuzzAppendJSONString(f *testing.F) {
+	for _, seed := range []string{
+		"", "plain", "a \"b\" \\ c\nd", "\n", "\\", "ends with \"", "tab\t", "\x01", "\x7f", "Prüfung · 3 failed 😀",
+		"\xff", "half \xe2\x80", "\ufffd", "a\u2028b\u2029", "<b>&amp;</b>", "\r\n",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		want := bytes.NewBufferString("x")
+		enc := json.NewEncoder(want)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(text); err != nil {
+			t.Fatal(err)
+		}
+		if got := value.AppendJSONString([]byte("x"), text); string(got)+"\n" != want.String() {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+}
