@@ -51,6 +51,26 @@ func TestBytesAfterAnAnswerAreNoAnswer(t *testing.T) {
 	}
 }
 
+// TestBytesBetweenRequestsAreNoAnswer has a server that speaks while it is not asked.
+func TestBytesBetweenRequestsAreNoAnswer(t *testing.T) {
+	connected := make(chan net.Conn, 2)
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	s.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		connected <- c
+		return ctx
+	}
+	s.Start()
+	t.Cleanup(s.Close)
+	w, at := transports(nil)["direct"], &server{address: s.Listener.Addr().String()}
+	w.roundTrip(newRequest(t, at, "body"))
+	if _, err := io.WriteString(<-connected, "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.roundTrip(newRequest(t, at, "body")); !strings.HasPrefix(got, "200") || w.dials.Load() != 2 {
+		t.Errorf("%s on connection %d", got, w.dials.Load())
+	}
+}
+
 // TestARequestThatMayHaveArrivedIsNotSentAgain has a server that closes each connection after its second request.
 func TestARequestThatMayHaveArrivedIsNotSentAgain(t *testing.T) {
 	s, seen := serve(t, script{ok, ""}), map[string]string{}
