@@ -26,6 +26,7 @@ func overPostgres(b *testing.B) {
 	var rows [3][]shared
 	for range turns {
 		for i, relays := range sets {
+			awaitCalm(b, c)
 			rows[i] = append(rows[i], share(b, c, relays, fewer(12_000)))
 		}
 	}
@@ -63,6 +64,19 @@ func share(b *testing.B, c *pgtest.Cluster, relays []*server, events int) shared
 	relayEnd, postgresEnd := used()
 	each := func(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) / float64(events) }
 	return shared{float64(events) / took.Seconds(), each(relayEnd - relay), each(postgresEnd - postgres)}
+}
+
+// awaitCalm waits until the database has done what earlier events left to do, for 20 s at most.
+func awaitCalm(b *testing.B, c *pgtest.Cluster) {
+	b.Helper()
+	const look, calm = 200 * time.Millisecond, 10 * time.Millisecond
+	for range 100 {
+		before := familyTime(b, c.PID())
+		time.Sleep(look)
+		if familyTime(b, c.PID())-before <= calm {
+			return
+		}
+	}
 }
 
 // familyTime returns the processor time of a process and of those that it has started and that still run.
