@@ -13,7 +13,7 @@ const (
 	// busyRate is from how many events a second on, of all relays on the store, the index takes no more than a busyShare-th
 	// part of the time of one core, as long as it is not further behind than mostBehind.
 	busyRate   = 2500
-	busyShare  = 10
+	busyShare  = 50
 	mostBehind = 30 * time.Second
 )
 
