@@ -121,3 +121,6 @@ func (t *tx) insertEvents(a *acceptance) error {
 	}
 	return t.Insert(t.into.deliveries, deliveries)
 }
+
+// Batches tells that a batch may be taken while the one before it waits for the disk.
+func (s *Store) Batches() int { return 2 }

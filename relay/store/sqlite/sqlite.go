@@ -170,7 +170,14 @@ func (s *Store) startWith(c *conn.Conn) (forLog *conn.Conn, err error) {
 	if err := errors.Join(keepGap(c, s.now()), beginFill(c, s.now()), s.writer.loadIndex(c)); err != nil {
 		return nil, err
 	}
-	s.counts, s.leases = s.writer.counts, s.writer.leases
+	log, err := c.Log()
+	if err == nil {
+		err = c.Configure(conn.ForGroups()) // what was written before waited for the disk by itself
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.counts, s.leases, s.writer.sync = s.writer.counts, s.writer.leases, log.Sync
 	return connectReady(s.Path, conn.ForCheckpoints())
 }
 

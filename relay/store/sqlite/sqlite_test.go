@@ -124,7 +124,7 @@ func TestEveryConnectionHasItsPragmas(t *testing.T) {
 	for name, c := range map[string]struct {
 		conn    *conn.Conn
 		purpose conn.Purpose
-	}{"writer": {s.writer.conn, conn.ForWriting()}, "reader": {reader, conn.ForReading()}, "checkpoints": {s.checkpoints.conn,
+	}{"writer": {s.writer.conn, conn.ForGroups()}, "reader": {reader, conn.ForReading()}, "checkpoints": {s.checkpoints.conn,
 		conn.ForCheckpoints()}} {
 		for _, p := range c.purpose.Pragmas() {
 			if got, err := c.conn.ReadPragma(p.Name); err != nil || got != p.Value {

@@ -105,7 +105,11 @@ func TestAFailedSyncBreaksTheStoreForGood(t *testing.T) {
 	for _, code := range []int{conn.CodeFsync, conn.CodeDirFsync} {
 		s := openTest(t, filepath.Join(t.TempDir(), "relay.db"), nil)
 		commit := s.writer.end
-		s.writer.end = func() error { return ioError(code) }
+		if sync := s.writer.sync; code == conn.CodeFsync {
+			s.writer.sync = func() error { return errors.Join(sync(), ioError(code)) }
+		} else {
+			s.writer.end = func() error { return ioError(code) }
+		}
 		var wg sync.WaitGroup
 		for range 5 {
 			wg.Go(func() {

@@ -45,13 +45,15 @@ type writer struct {
 	broken chan struct{}
 	breaks sync.Once
 	end    func() error       // commits a transaction; a field so that a test can fail it
+	sync   func() error       // waits until the disk has what was committed; likewise
 	ended  func(c *conn.Conn) // called after each transaction
 }
 
+// newWriter returns a writer. While one group waits for the disk, the next one is committed.
 func newWriter(c *conn.Conn, now func() time.Time) *writer {
 	w := &writer{conn: c, now: now, into: newInserts(), leases: newLeases(), broken: make(chan struct{}),
 		auditIDs: store.NewIDs(0)}
-	w.Commit = func(group []*op, _ func()) error { return w.transact(group) }
+	w.Commit, w.Groups = w.commit, 2
 	w.Abandoned, w.Stopped = w.undo, store.ErrClosed
 	w.ended = func(*conn.Conn) {}
 	w.end = func() error {
@@ -65,6 +67,18 @@ func (w *writer) undo(o *op) {
 	if o.undo != nil {
 		w.Add(0, &op{run: o.undo})
 	}
+}
+
+// commit executes a group in one transaction, lets the next one begin, and waits for the disk.
+func (w *writer) commit(group []*op, next func()) error {
+	if err := w.transact(group); err != nil {
+		return err
+	}
+	next()
+	if err := w.sync(); err != nil {
+		return w.checkBroken(engine.Wrap(err, "committing"))
+	}
+	return nil
 }
 
 // transact executes a group in one transaction.

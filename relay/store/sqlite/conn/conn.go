@@ -21,6 +21,7 @@ import (
 type Conn struct {
 	*handle
 	stmts map[string]*statement
+	log   *Log // nil until it is asked for
 	// Noted gets the errors of SQLite; may be nil.
 	Noted func(error)
 }
@@ -179,6 +180,9 @@ type Optional int64
 func (c *Conn) Close() error {
 	for _, st := range c.stmts {
 		c.finalize(st)
+	}
+	if c.log != nil {
+		c.log.tls.Close()
 	}
 	return c.close()
 }

@@ -27,9 +27,13 @@ type Purpose struct {
 	cache       int // KiB
 	busyTimeout int // milliseconds to wait for a lock
 	readOnly    bool
+	synced      bool // by the caller
 }
 
 func ForWriting() Purpose { return Purpose{cache: writerCache, busyTimeout: 5000} }
+
+// ForGroups is ForWriting by a caller who waits for the disk himself, with [Log.Sync], while the next transaction runs.
+func ForGroups() Purpose { return Purpose{cache: writerCache, busyTimeout: 5000, synced: true} }
 
 func ForReading() Purpose { return Purpose{cache: readerCache, busyTimeout: 5000, readOnly: true} }
 
@@ -37,14 +41,14 @@ func ForReading() Purpose { return Purpose{cache: readerCache, busyTimeout: 5000
 func ForCheckpoints() Purpose { return Purpose{cache: readerCache, busyTimeout: 50} }
 
 // Pragmas returns the settings of a connection, in the order in which they take effect. WAL with synchronous=FULL
-// makes every commit wait for the disk; fullfsync does so on macOS, where fsync alone does not reach the disk. The
+// makes every commit wait for the disk, and NORMAL only those that begin the log anew and checkpoints; fullfsync does so on macOS, where fsync alone does not reach the disk. The
 // checkpointer runs the checkpoints.
 func (p Purpose) Pragmas() []Pragma {
 	all := []Pragma{
 		{"page_size", strconv.Itoa(PageSize)},
 		{"auto_vacuum", "2"}, // incremental
 		{"journal_mode", "wal"},
-		{"synchronous", "2"}, // full
+		{"synchronous", map[bool]string{true: "1", false: "2"}[p.synced]}, // normal or full
 		{"fullfsync", "1"},
 		{"checkpoint_fullfsync", "1"},
 		{"wal_autocheckpoint", "0"},

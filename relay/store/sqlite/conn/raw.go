@@ -71,7 +71,7 @@ var errMemory = errors.New("no memory is left for SQLite")
 
 // pointer returns the pointer that the last call has written to out.
 func (h *handle) pointer() uintptr {
-	return uintptr(binary.NativeEndian.Uint64(libc.GoBytes(h.out, 8)))
+	return pointerAt(h.out)
 }
 
 func (h *handle) close() (err error) {
