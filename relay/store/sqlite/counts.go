@@ -314,7 +314,7 @@ func (s *Store) searchOldest(ctx context.Context, notifier string, since store.I
 	const q = "SELECT id, notifier, unfinished, created_at FROM deliveries NOT INDEXED WHERE id >= ? ORDER BY id LIMIT ?"
 	var at time.Time
 	found := errors.New("found")
-	err := s.readers.read(ctx, func(ctx context.Context, c *conn.Conn) error {
+	err := s.readers.Read(ctx, func(ctx context.Context, c *conn.Conn) error {
 		return c.Query(ctx, q, []any{since, steps}, func(r conn.Row) error {
 			since = r.ID(0)
 			if r.Str(1) == notifier && r.Int(2) == 1 {

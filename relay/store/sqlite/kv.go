@@ -13,7 +13,7 @@ import (
 // Get implements store.Store.
 func (s *Store) Get(ctx context.Context, key string) (value []byte, err error) {
 	var kv engine.KeyValue
-	err = s.readers.read(ctx, func(ctx context.Context, c *conn.Conn) (err error) {
+	err = s.readers.Read(ctx, func(ctx context.Context, c *conn.Conn) (err error) {
 		kv, err = readKey(ctx, c, key)
 		return err
 	})

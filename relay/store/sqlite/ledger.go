@@ -17,7 +17,7 @@ func (s *Store) ledger() *ledger.DB {
 	return &ledger.DB{
 		Waiting: &ledger.Gather{Write: s.writeTallies},
 		Query: func(ctx context.Context, query string, args []any, each func(ledger.Row) error) error {
-			return s.readers.read(ctx, func(ctx context.Context, c *conn.Conn) error {
+			return s.readers.Read(ctx, func(ctx context.Context, c *conn.Conn) error {
 				var row ledger.Row
 				return c.Query(ctx, query, args, func(r conn.Row) error {
 					row = row[:0]

@@ -13,7 +13,7 @@ func (s *Store) OpenSlots(ctx context.Context, f store.SlotFilter) (list []store
 	const keys = `SELECT key, due_at FROM kv INDEXED BY kv_due
 		WHERE due_at >= ?1 AND (due_at > ?1 OR key > ?2)` + isDry + " ORDER BY due_at, key LIMIT ?"
 	const values = "SELECT due_at, value FROM kv WHERE key = ? AND due_at IS NOT NULL"
-	err = s.readers.read(ctx, func(ctx context.Context, c *conn.Conn) error {
+	err = s.readers.Read(ctx, func(ctx context.Context, c *conn.Conn) error {
 		var scanned []store.SlotRef
 		list = nil
 		after, key := f.After.Place()

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -13,62 +12,9 @@ import (
 	"qaserelay/relay/store/sqlite/conn"
 )
 
-// maxReaders is how many connections read at the same time.
-const maxReaders = 4
-
-// readers is a pool of connections that only read. It may be used from many goroutines.
-type readers struct {
-	open   func() (*conn.Conn, error)
-	free   chan *conn.Conn // maxReaders entries; nil is a connection that is not open yet
-	closed chan struct{}
-}
-
-func newReaders(open func() (*conn.Conn, error)) *readers {
-	p := &readers{open: open, free: make(chan *conn.Conn, maxReaders), closed: make(chan struct{})}
-	for range maxReaders {
-		p.free <- nil
-	}
-	return p
-}
-
-// read lends a connection to f.
-func (p *readers) read(ctx context.Context, f func(ctx context.Context, c *conn.Conn) error) error {
-	ctx, cancel := context.WithTimeout(ctx, engine.ReadTimeout)
-	defer cancel()
-	var c *conn.Conn
-	select {
-	case <-p.closed:
-		return store.ErrClosed
-	case <-ctx.Done():
-		return ctx.Err()
-	case c = <-p.free:
-	}
-	defer func() { p.free <- c }()
-	if c == nil {
-		fresh, err := p.open()
-		if err != nil {
-			return err
-		}
-		c = fresh
-	}
-	return f(ctx, c)
-}
-
-// close waits for running reads.
-func (p *readers) close() error {
-	close(p.closed)
-	var errs []error
-	for range maxReaders {
-		if c := <-p.free; c != nil {
-			errs = append(errs, c.Close())
-		}
-	}
-	return errors.Join(errs...)
-}
-
 // list runs a query and calls each for every row.
 func (s *Store) list(ctx context.Context, query string, args []any, each func(conn.Row)) error {
-	return s.readers.read(ctx, func(ctx context.Context, c *conn.Conn) error {
+	return s.readers.Read(ctx, func(ctx context.Context, c *conn.Conn) error {
 		return c.Query(ctx, query, args, func(r conn.Row) error {
 			each(r)
 			return nil
@@ -100,7 +46,7 @@ func (s *Store) NotifiersOf(ctx context.Context, ids []store.ID) (names []string
 	for i, id := range ids {
 		values[i] = id
 	}
-	err = s.readers.read(ctx, func(_ context.Context, c *conn.Conn) error {
+	err = s.readers.Read(ctx, func(_ context.Context, c *conn.Conn) error {
 		return c.QueryMany(q, nil, values, func(r conn.Row) { names = append(names, r.Str(0)) })
 	})
 	slices.Sort(names)

@@ -37,7 +37,7 @@ type Store struct {
 	log         *slog.Logger
 	lock        *dbfile.Lock
 	writer      *writer
-	readers     *readers
+	readers     *conn.Pool
 	checkpoints *checkpointer
 	rates       engine.Rates
 	counts      *counts
@@ -107,7 +107,7 @@ func (s *Store) start() (err error) {
 	if err != nil {
 		return errors.Join(err, c.Close())
 	}
-	s.readers = newReaders(s.connectReader)
+	s.readers = conn.NewPool(s.connectReader)
 	s.DB = s.ledger()
 	s.writer.counted = s.Waiting.Add
 	s.checkpoints = newCheckpointer(forLog, s.writer, s.log)
@@ -186,7 +186,7 @@ func (s *Store) shutdown() error {
 	s.stopCounting()
 	s.writer.Stop()
 	s.watch.Stop()
-	errs := []error{s.checkpoints.stop(), s.readers.close()}
+	errs := []error{s.checkpoints.stop(), s.readers.Close()}
 	if s.watch.Replaced() { // closing would delete the log of the database that is there now
 		errs = append(errs, s.watch.Err())
 	} else {
@@ -253,11 +253,11 @@ func OpenReader(path string) (_ store.ReadCloser, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{Path: path, now: store.Clock(), readers: newReaders(open), leases: newLeases()}
+	s := &Store{Path: path, now: store.Clock(), readers: conn.NewPool(open), leases: newLeases()}
 	s.DB = s.ledger()
 	s.Waiting = nil
 	s.counts, err = loadCounts(c)
-	s.close = s.readers.close
+	s.close = s.readers.Close
 	if err = errors.Join(err, c.Close()); err != nil {
 		return nil, errors.Join(err, s.close())
 	}

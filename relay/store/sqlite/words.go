@@ -134,7 +134,7 @@ func (s *Store) matchText(ctx context.Context, terms []store.Term) (m matchText,
 // one has an entry for each event; a space is before all that can follow in a word.
 func (s *Store) wordsLike(ctx context.Context, text string) (alike []string, err error) {
 	const q = "SELECT term FROM indexed_words WHERE term >= ? LIMIT 1"
-	err = s.readers.read(ctx, func(ctx context.Context, c *conn.Conn) error {
+	err = s.readers.Read(ctx, func(ctx context.Context, c *conn.Conn) error {
 		for from := text; len(alike) <= maxAlike; {
 			next := ""
 			if err := c.Query(ctx, q, []any{from}, func(r conn.Row) error { next = r.Str(0); return nil }); err != nil {
