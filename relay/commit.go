@@ -19,8 +19,7 @@ const (
 	commitTimeout = 8 * time.Second
 )
 
-// batchStore is a store that takes a batch once the one before it is decided, so that it decides one while it writes
-// another.
+// batchStore is a store that takes a batch while it writes the one before it, once it has called [store.Next].
 type batchStore interface {
 	// Batches returns how many calls of Accept are under way at the same time.
 	Batches() int
@@ -28,9 +27,9 @@ type batchStore interface {
 
 // batch is one call of the store's Accept.
 type batch struct {
-	events  []*pendingEvent
-	decided func()        // tells that all events are decided; it may be called again
-	ended   chan struct{} // closed when the batch is stored, or has failed
+	events []*pendingEvent
+	next   func()        // tells that the next batch may be taken; it may be called again
+	ended  chan struct{} // closed when the batch is stored, or has failed
 }
 
 // commitAll commits the events of the inbox until it is closed and empty. While one batch is written, the next one
@@ -86,8 +85,8 @@ func (e *Engine) commitOne(ctx context.Context, b *batch) {
 func (e *Engine) commit(ctx context.Context, b *batch) {
 	err := e.storeBatch(ctx, b)
 	if half := len(b.events) / 2; half > 0 && errors.Is(err, store.ErrData) {
-		e.commit(ctx, &batch{events: b.events[:half], decided: b.decided})
-		e.commit(ctx, &batch{events: b.events[half:], decided: b.decided})
+		e.commit(ctx, &batch{events: b.events[:half], next: b.next})
+		e.commit(ctx, &batch{events: b.events[half:], next: b.next})
 		return
 	}
 	setError(b.events, err)
@@ -103,7 +102,7 @@ func setError(batch []*pendingEvent, err error) {
 
 // storeBatch writes a batch, with all that is decided on it, in one transaction.
 func (e *Engine) storeBatch(ctx context.Context, b *batch) error {
-	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	ctx, cancel := context.WithTimeout(store.WithNext(ctx, b.next), commitTimeout)
 	defer cancel()
 	cfg, claims, batch := e.Config(), e.dispatcher.NewPromise(), b.events
 	events := make([]store.Event, len(batch))
@@ -119,9 +118,6 @@ func (e *Engine) storeBatch(ctx context.Context, b *batch) error {
 		plan, err := e.plan(cfg, batch[i], get)
 		claims.Ask(len(batch[i].event.Body), plan.Deliveries)
 		batch[i].plan = plan
-		if i == len(batch)-1 {
-			b.decided()
-		}
 		return plan, err
 	})
 	switch {

@@ -33,7 +33,14 @@ func (s *Store) Accept(ctx context.Context, batch []store.Event, decide store.De
 	if len(batch) == 0 {
 		return nil, nil
 	}
-	a := &acceptance{batch: batch, decide: decide}
+	next := store.Next(ctx)
+	a := &acceptance{batch: batch, decide: func(i int, get func(string) ([]byte, error)) (store.Plan, error) {
+		plan, err := decide(i, get)
+		if i == len(batch)-1 {
+			next()
+		}
+		return plan, err
+	}}
 	if err := s.events.Do(ctx, 4*len(batch), &op{accept: a}); err != nil {
 		return nil, fmt.Errorf("storing events: %w%s", err, session.Remedy(err))
 	}

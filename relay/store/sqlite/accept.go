@@ -24,6 +24,7 @@ func (s *Store) Accept(ctx context.Context, batch []store.Event, decide store.De
 	}
 	a := &acceptance{batch: batch, decide: decide}
 	err := s.writer.Do(ctx, 4*len(batch), &op{
+		next: store.Next(ctx),
 		run:  func(t *tx) error { return t.accept(a) },
 		undo: func(t *tx) error { return t.finish(engine.HandBackNew(a.receipts)) },
 	})

@@ -19,6 +19,7 @@ import (
 type op struct {
 	run  func(*tx) error
 	undo func(*tx) error // of an op that was committed although its caller had left; nil is nothing
+	next func()          // called when all is written but the commit, so that the next op can be made meanwhile; may be nil
 }
 
 // writer owns the connection that writes, and the state in memory that follows the file. It takes groups of ops into
@@ -125,6 +126,11 @@ func (w *writer) execute(t *tx, group []*op) error {
 	}
 	if err := t.save(); err != nil {
 		return err
+	}
+	for _, o := range group {
+		if o.next != nil {
+			o.next()
+		}
 	}
 	return engine.Wrap(w.end(), "committing")
 }
