@@ -24,6 +24,7 @@ func (s *slowStore) Batches() int { return s.most }
 
 func (s *slowStore) Accept(ctx context.Context, batch []store.Event, decide store.Decide) ([]store.Receipt, error) {
 	receipts, err := s.Store.Accept(ctx, batch, decide)
+	store.Next(ctx)()
 	call := <-s.calls + 1
 	s.calls <- call
 	<-s.write

@@ -98,8 +98,8 @@ func (t *tx) insertEvents(a *acceptance) error {
 	if err != nil {
 		return err
 	}
-	events := make([]any, 0, t.into.events.Columns*len(a.batch))
-	deliveries := make([]any, 0, t.into.deliveries.Columns*len(a.batch))
+	events := make([]any, 0, t.into.Events.Columns*len(a.batch))
+	deliveries := make([]any, 0, t.into.Deliveries.Columns*len(a.batch))
 	for i := range a.batch {
 		ev, r, plan := &a.batch[i], &a.receipts[i], &a.plans[i]
 		if r.Duplicate || r.Err != nil {
@@ -117,10 +117,10 @@ func (t *tx) insertEvents(a *acceptance) error {
 			deliveries = t.appendDelivery(deliveries, ev.ID, d, start)
 		}
 	}
-	if err := t.Insert(t.into.events, events); err != nil {
+	if err := t.Insert(t.into.Events, events); err != nil {
 		return err
 	}
-	return t.Insert(t.into.deliveries, deliveries)
+	return t.Insert(t.into.Deliveries, deliveries)
 }
 
 // Batches tells that a batch may be taken while the one before it waits for the disk.

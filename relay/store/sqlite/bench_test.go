@@ -153,7 +153,7 @@ func BenchmarkDedupe(b *testing.B) {
 			for h, first := range bodies {
 				rows = append(rows, h[:], first.id, first.at)
 			}
-			return t.Insert(t.into.dedupe, rows)
+			return t.Insert(t.into.Dedupe, rows)
 		},
 		"cache": func(t *tx, bodies map[engine.BodyHash]firstEvent) error {
 			t.bodies = bodies

@@ -133,7 +133,7 @@ func (t *tx) moveHashes() error {
 		first := t.dedupe.moving[h]
 		rows = append(rows, h[:], first.id, first.at+store.DedupeWindow.Milliseconds())
 	}
-	if err := t.Insert(t.into.dedupe, rows); err != nil {
+	if err := t.Insert(t.into.Dedupe, rows); err != nil {
 		return err
 	}
 	t.moved = len(next)

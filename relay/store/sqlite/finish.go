@@ -143,7 +143,7 @@ func (t *tx) fallBack(failed []*store.Outcome) error {
 				return err
 			}
 			rows := t.appendDelivery(nil, events[o.ID], &d, engine.StartOf(&d, busy))
-			if err := t.Insert(t.into.deliveries, rows); err != nil {
+			if err := t.Insert(t.into.Deliveries, rows); err != nil {
 				return err
 			}
 		}
@@ -209,7 +209,7 @@ func (t *tx) saveAttempts() error {
 		return nil
 	}
 	t.attempts = nil
-	return t.Insert(t.into.attempts, rows)
+	return t.Insert(t.into.Attempts, rows)
 }
 
 // handBack makes a claimed delivery pending again, as if it had not been claimed. Behind an earlier one of its stream

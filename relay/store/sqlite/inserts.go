@@ -8,31 +8,6 @@ import (
 	"qaserelay/relay/store/sqlite/conn"
 )
 
-// inserts are the statements of the tables that have rows for each event.
-type inserts struct{ events, deliveries, attempts, keys, slots, dedupe, tallies, seen conn.Into }
-
-func newInserts() inserts {
-	return inserts{
-		events: conn.NewInto("storing events", `INSERT OR ROLLBACK INTO events
-			(id, source, name, project, received_at, decisions, body, hash, replay_of, kind, facts, subject, outcome, rules)`, 14, ""),
-		deliveries: conn.NewInto("storing deliveries", `INSERT OR ROLLBACK INTO deliveries
-			(id, event_id, rule, notifier, order_key, title, state,
-			unfinished, next_at, lease, created_at, first_at, updated_at, error, message, fallback_for, wait)`, 17, ""),
-		attempts: conn.NewInto("recording attempts", `INSERT OR ROLLBACK INTO attempts
-			(delivery_id, lease, at, took, status, reason, error, response)`, 8, ""),
-		keys: conn.NewInto("keeping keys", "INSERT OR ROLLBACK INTO kv (key, value, expires_at)", 3,
-			" ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at"),
-		slots: conn.NewInto("keeping slots", "INSERT OR ROLLBACK INTO kv (key, value, expires_at, due_at)", 4, ` ON CONFLICT (key)
-			DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at, due_at = excluded.due_at`),
-		dedupe: conn.NewInto("remembering bodies", "INSERT OR ROLLBACK INTO dedupe (hash, event_id, expires_at)", 3,
-			" ON CONFLICT (hash) DO UPDATE SET event_id = excluded.event_id, expires_at = excluded.expires_at"),
-		tallies: conn.NewInto("counting what happens", "INSERT INTO tally (kind, bucket, a, b, n)", 5,
-			" ON CONFLICT (kind, bucket, a, b) DO UPDATE SET n = n + excluded.n"),
-		seen: conn.NewInto("keeping what was seen last", "INSERT INTO seen (kind, name, id)", 3,
-			" ON CONFLICT (kind, name) DO UPDATE SET id = excluded.id WHERE excluded.id > id"),
-	}
-}
-
 // appendEvent counts a new event and appends its row.
 func (t *tx) appendEvent(rows []any, ev *store.Event, plan *store.Plan) []any {
 	var hash []byte // a replay has none

@@ -113,10 +113,10 @@ func (t *tx) saveKeys() error {
 			rows = append(rows, key, kv.Value, kv.Expires)
 		}
 	}
-	if err := t.Insert(t.into.keys, rows); err != nil {
+	if err := t.Insert(t.into.Keys, rows); err != nil {
 		return err
 	}
-	if err := t.Insert(t.into.slots, slots); err != nil {
+	if err := t.Insert(t.into.Slots, slots); err != nil {
 		return err
 	}
 	return t.saveItems()

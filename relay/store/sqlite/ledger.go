@@ -77,18 +77,18 @@ func (s *Store) stopCounting() {
 }
 
 func (t *tx) addTallies(tallies []ledger.TallyRow, seen []store.Seen) error {
-	rows := make([]any, 0, t.into.tallies.Columns*len(tallies))
+	rows := make([]any, 0, t.into.Tallies.Columns*len(tallies))
 	for _, r := range tallies {
 		rows = append(rows, r.Kind, r.Bucket, r.A, r.B, r.N)
 	}
-	if err := t.Insert(t.into.tallies, rows); err != nil {
+	if err := t.Insert(t.into.Tallies, rows); err != nil {
 		return err
 	}
 	rows = rows[:0]
 	for _, s := range seen {
 		rows = append(rows, s.Kind, s.Name, s.ID)
 	}
-	return t.Insert(t.into.seen, rows)
+	return t.Insert(t.into.Seen, rows)
 }
 
 // AddTallies implements store.Tallies.

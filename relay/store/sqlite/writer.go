@@ -12,6 +12,7 @@ import (
 	"qaserelay/relay/store/ledger"
 	"qaserelay/relay/store/sqlite/conn"
 	"qaserelay/relay/store/sqlite/dbfile"
+	"qaserelay/relay/store/sqlite/tables"
 )
 
 // op is one call that writes. run executes it in a transaction. It may run again in another one, so it makes its
@@ -29,7 +30,7 @@ type writer struct {
 	conn  *conn.Conn
 	watch *dbfile.Watch
 	now   func() time.Time
-	into  inserts
+	into  tables.Inserts
 	// auditIDs makes the ids of audit entries.
 	auditIDs *store.IDs
 	counted  func(s *ledger.Sums, now time.Time) // takes what a transaction has counted
@@ -52,7 +53,7 @@ type writer struct {
 
 // newWriter returns a writer. While one group waits for the disk, the next one is committed.
 func newWriter(c *conn.Conn, now func() time.Time) *writer {
-	w := &writer{conn: c, now: now, into: newInserts(), leases: newLeases(), broken: make(chan struct{}),
+	w := &writer{conn: c, now: now, into: tables.NewInserts(), leases: newLeases(), broken: make(chan struct{}),
 		auditIDs: store.NewIDs(0)}
 	w.Commit, w.Groups = w.commit, 2
 	w.Abandoned, w.Stopped = w.undo, store.ErrClosed
@@ -181,7 +182,7 @@ func keepGap(c *conn.Conn, now time.Time) error {
 type tx struct {
 	*conn.Conn
 	now  int64 // milliseconds
-	into *inserts
+	into *tables.Inserts
 
 	// As committed before.
 	leases *leases
