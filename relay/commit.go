@@ -85,7 +85,7 @@ func (e *Engine) commitOne(ctx context.Context, b *batch) {
 func (e *Engine) commit(ctx context.Context, b *batch) {
 	err := e.storeBatch(ctx, b)
 	if half := len(b.events) / 2; half > 0 && errors.Is(err, store.ErrData) {
-		e.commit(ctx, &batch{events: b.events[:half], next: b.next})
+		e.commit(ctx, &batch{events: b.events[:half], next: func() {}}) // the next batch comes behind both
 		e.commit(ctx, &batch{events: b.events[half:], next: b.next})
 		return
 	}

@@ -58,7 +58,7 @@ func TestAnswersAreThoseOfNetHTTP(t *testing.T) {
 		"HTTP/1.0 that stays":       {"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok", ok, hang},
 		"no answer":                 {""},
 		"something else":            {"220 mail.example ESMTP\r\n"},
-		"a version of its own":      {"HTTP/7.7 200 OK\r\nContent-Length: 2\r\n\r\nok"},
+		"a version of its own":      {"HTTP/7.7 200 OK\r\nContent-Length: 2\r\n\r\nok", ok, hang},
 		"half a status":             {"HTTP/1.1 20"},
 		"half a header":             {"HTTP/1.1 200 OK\r\nContent-Le"},
 		"a header without a name":   {"HTTP/1.1 200 OK\r\n: x\r\n\r\n"},

@@ -186,7 +186,7 @@ func (c *Committer[T]) serve(group []*pending[T], next func()) {
 	alone := err != nil && len(group) > 1 && (c.Alone == nil || c.Alone(err))
 	for _, p := range group {
 		if alone {
-			err = c.commit([]*pending[T]{p}, next)
+			err = c.commit([]*pending[T]{p}, func() {}) // the next group comes behind all of this one
 		}
 		c.reply(p, err)
 	}

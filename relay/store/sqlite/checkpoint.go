@@ -66,7 +66,11 @@ func (k *checkpointer) count(c *conn.Conn) {
 	}
 }
 
+// checkpoint moves the log, unless the disk did not confirm it: then a start has to see how much of it is whole.
 func (k *checkpointer) checkpoint() error {
+	if k.writer.isBroken() {
+		return nil
+	}
 	k.written.Store(0)
 	frames, err := k.move("PRAGMA wal_checkpoint(PASSIVE)")
 	if err == nil && frames >= restartPages {
@@ -79,6 +83,9 @@ func (k *checkpointer) checkpoint() error {
 func (k *checkpointer) restart() error {
 	k.writer.mu.Lock()
 	defer k.writer.mu.Unlock()
+	if k.writer.isBroken() {
+		return nil
+	}
 	_, err := k.move("PRAGMA wal_checkpoint(RESTART)")
 	return err
 }

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -227,21 +228,27 @@ func (t *tx) handBack(id store.ID, lease int64, next time.Time) error {
 	t.release(id)
 	t.noteWaiting(h.Stream)
 	_, err := t.Exec(q, id, lease, dueAt(next, t.now), t.now, store.OrderWait.Milliseconds(), t.bornIn(h.Stream))
-	return engine.Wrap(err, "handing a delivery back")
+	if err != nil || h.Key == "" {
+		return engine.Wrap(err, "handing a delivery back")
+	}
+	return t.promoteBefore(h.Stream, id) // one that was stored late, while this one was being sent
 }
 
 // promote makes the first unfinished delivery of a stream due if it waits for its turn, even if it is being sent: it
 // has to be due if the process ends. A delivery that was tried before waits for its next attempt, unless it was handed
 // back since to wait for its turn.
-func (t *tx) promote(l engine.Stream) error {
+func (t *tx) promote(l engine.Stream) error { return t.promoteBefore(l, math.MaxInt64) }
+
+// promoteBefore is promote if the first unfinished delivery has a smaller id than another one.
+func (t *tx) promoteBefore(l engine.Stream, other store.ID) error {
 	const q = `UPDATE deliveries SET next_at = ?3 WHERE id = (
 			SELECT id FROM deliveries INDEXED BY deliveries_lane
 			WHERE state = 'pending' AND notifier = ?1 AND order_key = ?2 ORDER BY id LIMIT 1)
-		AND state = 'pending' AND next_at > ?3 AND (attempts = 0 OR next_at = created_at + coalesce(wait, ?4))`
+		AND id < ?5 AND state = 'pending' AND next_at > ?3 AND (attempts = 0 OR next_at = created_at + coalesce(wait, ?4))`
 	if t.bornIn(l) { // which is before all others
 		return nil
 	}
-	_, err := t.Exec(q, l.Notifier, l.Key, t.now, store.OrderWait.Milliseconds())
+	_, err := t.Exec(q, l.Notifier, l.Key, t.now, store.OrderWait.Milliseconds(), other)
 	return engine.Wrap(err, "letting the next delivery go")
 }
 

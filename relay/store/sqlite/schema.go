@@ -8,9 +8,6 @@ import (
 	"qaserelay/relay/store/sqlite/tables"
 )
 
-// applicationID marks a database file as ours ("QREL").
-const applicationID = 0x5152454c
-
 // migrate brings the file to the version that this program knows, in one transaction, so that a crash leaves the old
 // version or the new one.
 func migrate(c *conn.Conn, path string) error {
@@ -25,7 +22,7 @@ func migrate(c *conn.Conn, path string) error {
 				return fmt.Errorf("to version %d: %w", version+i+1, err)
 			}
 		}
-		return c.Run(fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, len(steps)))
+		return c.Run(fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", tables.ApplicationID, len(steps)))
 	})
 	return engine.Wrap(err, "migrating "+path)
 }
@@ -33,20 +30,20 @@ func migrate(c *conn.Conn, path string) error {
 // fileVersion returns the version of the file, 0 when it is empty. It refuses a file of another program or of a newer
 // release, before anything in it is changed.
 func fileVersion(c *conn.Conn, path string, known int) (int, error) {
-	var app, version, tables int64
+	var app, version, objects int64
 	const q = `SELECT a.application_id, v.user_version, (SELECT count(*) FROM sqlite_schema)
 		FROM pragma_application_id a, pragma_user_version v`
 	err := c.Each(q, nil, func(r conn.Row) {
-		app, version, tables = r.Int(0), r.Int(1), r.Int(2)
+		app, version, objects = r.Int(0), r.Int(1), r.Int(2)
 	})
 	switch {
 	case conn.ResultCode(err) == conn.CodeNotADatabase:
 		return 0, fmt.Errorf("%s is not a SQLite database; give another --store, or move the file away", path)
 	case err != nil:
 		return 0, fmt.Errorf("reading the version of %s: %w", path, err)
-	case app == 0 && version == 0 && tables == 0:
+	case app == 0 && version == 0 && objects == 0:
 		return 0, nil
-	case app != applicationID:
+	case app != tables.ApplicationID:
 		return 0, fmt.Errorf("%s is a database of another program; give another --store", path)
 	case version > int64(known):
 		return 0, fmt.Errorf("%s has version %d, and this program knows versions up to %d; start the newer release that "+

@@ -32,7 +32,7 @@ func version1(t *testing.T, at time.Time) (path string, event store.ID) {
 			(3, 'n', '', 'dead', NULL, x'01'), (4, 'n', '', 'delivered', NULL, x'01'), (5, 'm', '', 'dead', NULL, NULL), (6, 'm', '', 'cancelled', NULL, x'01'));
 		INSERT INTO kv (key, value, expires_at) VALUES ('k', x'76', %[2]d + 3600000);
 		INSERT INTO dedupe (hash, event_id, expires_at) VALUES (zeroblob(16), %[1]d, %[2]d + 3600000);
-		PRAGMA application_id = %[3]d; PRAGMA user_version = 1`, event, now, applicationID)
+		PRAGMA application_id = %[3]d; PRAGMA user_version = 1`, event, now, tables.ApplicationID)
 	err = errors.Join(c.Configure(conn.ForWriting()), c.Run(tables.Migrations()[0]), c.Run(script), c.Close())
 	if err != nil {
 		t.Fatal(err)

@@ -187,6 +187,9 @@ func (s *Store) shutdown() error {
 	s.writer.Stop()
 	s.watch.Stop()
 	errs := []error{s.checkpoints.stop(), s.readers.Close()}
+	if s.writer.isBroken() {
+		errs = append(errs, s.writer.conn.KeepLog())
+	}
 	if s.watch.Replaced() { // closing would delete the log of the database that is there now
 		errs = append(errs, s.watch.Err())
 	} else {

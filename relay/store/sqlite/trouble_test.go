@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -100,6 +101,31 @@ type ioError int
 func (e ioError) Error() string { return fmt.Sprintf("disk I/O error (%d)", int(e)) }
 
 func (e ioError) Code() int { return int(e) }
+
+// What the disk did not confirm stays in the log, where a start sees how much of it is whole.
+func TestABrokenStoreLeavesItsLogAsItIs(t *testing.T) {
+	l := newLoad(t)
+	l.AcceptAll(20, 4)
+	s := l.store
+	s.writer.sync = func() error { return ioError(conn.CodeFsync) }
+	if err := s.Check(t.Context()); !errors.Is(err, store.ErrBroken) {
+		t.Fatalf("got %v, want ErrBroken", err)
+	}
+	size := func(name string) int64 {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Size()
+	}
+	file, log := size(s.Path), size(s.Path+"-wal")
+	if err := errors.Join(s.checkpoints.checkpoint(), s.checkpoints.restart(), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if size(s.Path) != file || size(s.Path+"-wal") != log {
+		t.Errorf("the file has %d bytes and its log %d, before %d and %d", size(s.Path), size(s.Path+"-wal"), file, log)
+	}
+}
 
 func TestAFailedSyncBreaksTheStoreForGood(t *testing.T) {
 	for _, code := range []int{conn.CodeFsync, conn.CodeDirFsync} {

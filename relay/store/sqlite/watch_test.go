@@ -210,6 +210,17 @@ func TestDamageIsNoticed(t *testing.T) {
 	}
 }
 
+func TestNothingIsConfirmedThatWentIntoAFileThatIsGone(t *testing.T) {
+	w := newWatched(t)
+	sync := w.writer.sync
+	w.writer.sync = func() error {
+		return errors.Join(os.Remove(w.Path), os.Remove(w.Path+"-wal"), sync())
+	}
+	if err := w.put(); !errors.Is(err, store.ErrLost) {
+		t.Errorf("got %v, want ErrLost", err)
+	}
+}
+
 func TestDamageThatANewConnectionMeetsIsNoticed(t *testing.T) {
 	w := newWatched(t)
 	w.do(w.checkpoints.restart())

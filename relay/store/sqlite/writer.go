@@ -78,9 +78,9 @@ func (w *writer) commit(group []*op, next func()) error {
 	}
 	next()
 	if err := w.sync(); err != nil {
-		return w.checkBroken(engine.Wrap(err, "committing"))
+		return w.breakFor(engine.Wrap(err, "committing"))
 	}
-	return nil
+	return w.watch.LookAgain() // nothing is confirmed that went into a file that is gone
 }
 
 // transact executes a group in one transaction.
@@ -116,7 +116,7 @@ func (w *writer) transact(group []*op) error {
 		w.beatAt = t.now
 	}
 	w.ended(w.conn)
-	return w.watch.LookAgain() // nothing is confirmed that goes into a file that is gone
+	return nil
 }
 
 func (w *writer) execute(t *tx, group []*op) error {
@@ -147,6 +147,11 @@ func (w *writer) checkBroken(err error) error {
 	if code != conn.CodeFsync && code != conn.CodeDirFsync {
 		return err
 	}
+	return w.breakFor(err)
+}
+
+// breakFor ends the use of the store: neither what was committed last nor what follows may be confirmed.
+func (w *writer) breakFor(err error) error {
 	w.breaks.Do(func() { close(w.broken) })
 	return errors.Join(store.ErrBroken, err)
 }

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"time"
 
 	"qaserelay/relay/store"
@@ -52,6 +53,18 @@ func orderCases() map[string]func(*Fixture) {
 			claimed := f.ClaimIDs() // one store takes both
 			f.FinishAs(store.Delivered, time.Time{}, claimed...)
 			f.Equal("claimed", append(claimed, f.ClaimIDs()...), []store.ID{first, late.ID})
+		},
+		"one that is stored late is due when one that was made after it is handed back": func(f *Fixture) {
+			late, first := f.MakeDelivery("n", "a"), f.Put("a")
+			f.Equal("first", f.ClaimIDs(), []store.ID{first})
+			f.AcceptDeliveries(late)
+			f.HandBack(time.Time{}, first)
+			f.Advance(2 * time.Second)
+			claimed := f.ClaimIDs()
+			f.FinishAs(store.Delivered, time.Time{}, claimed...)
+			claimed = append(claimed, f.ClaimIDs()...)
+			slices.Sort(claimed)
+			f.Equal("claimed", claimed, []store.ID{late.ID, first})
 		},
 		"the next is due too when the one before it fails permanently": func(f *Fixture) {
 			a1 := f.Put("a")

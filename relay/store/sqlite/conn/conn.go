@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	lib "modernc.org/sqlite/lib"
+
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
 )
@@ -63,7 +65,7 @@ func (c *Conn) Exec(query string, args ...any) (int64, error) {
 }
 
 // Query calls each for every row of the answer. The row's memory is used again for the next one, but not what its
-// values point to. each must not run the same Query.
+// values point to. each must run nothing on this connection.
 func (c *Conn) Query(ctx context.Context, query string, args []any, each func(Row) error) error {
 	st, err := c.prepared(query)
 	if err != nil {
@@ -175,6 +177,9 @@ func lengthOf(arg any) int {
 
 // Optional is a number of which zero is kept as NULL.
 type Optional int64
+
+// KeepLog lets Close leave the write-ahead log as it is, for a start that checks it.
+func (c *Conn) KeepLog() error { return c.set(lib.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true) }
 
 // Close ends the connection.
 func (c *Conn) Close() error {

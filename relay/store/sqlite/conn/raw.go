@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"modernc.org/libc"
 	lib "modernc.org/sqlite/lib"
@@ -57,14 +58,23 @@ func openHandle(uri string) (*handle, error) {
 	}
 	lib.Xsqlite3_extended_result_codes(h.tls, h.db, 1)
 	lib.Xsqlite3_busy_timeout(h.tls, h.db, busyTimeout)
-	for _, setting := range []int32{lib.SQLITE_DBCONFIG_DQS_DML, lib.SQLITE_DBCONFIG_DQS_DDL} {
-		off := libc.NewVaList(int32(0), uintptr(0)) // a text in double quotes is a name
-		rc := lib.Xsqlite3_db_config(h.tls, h.db, setting, off)
-		if libc.Xfree(h.tls, off); rc != lib.SQLITE_OK {
-			return nil, errors.Join(h.err(rc), h.close())
-		}
+	// A text in double quotes is a name.
+	err = errors.Join(h.set(lib.SQLITE_DBCONFIG_DQS_DML, false), h.set(lib.SQLITE_DBCONFIG_DQS_DDL, false))
+	if err != nil {
+		return nil, errors.Join(err, h.close())
 	}
 	return h, nil
+}
+
+// set switches a setting of the connection.
+func (h *handle) set(setting int32, on bool) error {
+	value := int32(0)
+	if on {
+		value = 1
+	}
+	args := libc.NewVaList(value, uintptr(0))
+	defer libc.Xfree(h.tls, args)
+	return h.check(lib.Xsqlite3_db_config(h.tls, h.db, setting, args))
 }
 
 var errMemory = errors.New("no memory is left for SQLite")
@@ -136,7 +146,11 @@ func (h *handle) bind(s *statement, args []any) error {
 	}
 	size := 1 // so that an empty text has an address
 	for _, a := range args {
-		size += lengthOf(a)
+		n := lengthOf(a)
+		if n > mostBytes {
+			return h.err(lib.SQLITE_TOOBIG)
+		}
+		size += n
 	}
 	if !h.values.reset(h.tls, size) {
 		return errMemory
@@ -173,6 +187,8 @@ func (h *handle) bindOne(p uintptr, i int32, arg any) int32 {
 			return lib.Xsqlite3_bind_null(h.tls, p, i)
 		}
 		return lib.Xsqlite3_bind_int64(h.tls, p, i, int64(v))
+	case float64:
+		return lib.Xsqlite3_bind_double(h.tls, p, i, v)
 	case string:
 		return lib.Xsqlite3_bind_text(h.tls, p, i, put(&h.values, v), int32(len(v)), lib.SQLITE_STATIC)
 	case store.State:
@@ -185,6 +201,9 @@ func (h *handle) bindOne(p uintptr, i int32, arg any) int32 {
 	}
 	return noValue
 }
+
+// mostBytes is how long a text or blob may be: SQLite's own limit.
+const mostBytes = 1_000_000_000
 
 // noValue is the result of an argument of another type.
 const noValue = -1
@@ -247,12 +266,21 @@ func (h *handle) until(ctx context.Context) (release func()) {
 	if ctx.Done() == nil {
 		return func() {}
 	}
-	over := make(chan struct{})
+	released, over := make(chan struct{}), make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
-		lib.Xsqlite3_interrupt(h.tls, h.db)
-		close(over)
+		defer close(over)
+		const again = 10 * time.Millisecond // the first step of a statement forgets an interrupt from before
+		for {
+			lib.Xsqlite3_interrupt(h.tls, h.db)
+			select {
+			case <-released:
+				return
+			case <-time.After(again):
+			}
+		}
 	})
 	return func() {
+		close(released)
 		if !stop() {
 			<-over
 		}
@@ -272,8 +300,10 @@ func (b *buffer) reset(tls *libc.TLS, size int) bool {
 		return true
 	}
 	b.free(tls)
-	b.size = max(size, 4<<10)
-	b.p = libc.Xmalloc(tls, libc.Tsize_t(b.size))
+	size = max(size, 4<<10)
+	if b.p = libc.Xmalloc(tls, libc.Tsize_t(size)); b.p != 0 {
+		b.size = size
+	}
 	return b.p != 0
 }
 

@@ -36,7 +36,8 @@ type Watch struct {
 	state   atomic.Pointer[loss] // nil: all is well
 	damage  atomic.Pointer[loss]
 	mu      sync.Mutex // held while the state changes
-	looked  time.Time  // after a transaction; of the writer
+	looking sync.Mutex // held by LookAgain
+	looked  time.Time  // by LookAgain
 	strange int        // how often in a row the file did not look like a database; of the loop
 
 	quit, done chan struct{}
@@ -122,6 +123,8 @@ func (w *Watch) LookAgain() error {
 	if w == nil {
 		return nil
 	}
+	w.looking.Lock()
+	defer w.looking.Unlock()
 	names, _ := NamesAndSize(w.wal)
 	more, size := NamesAndSize(w.file)
 	if now := time.Now(); names == 0 || more == 0 || size == 0 || now.Sub(w.looked) >= writeInterval {

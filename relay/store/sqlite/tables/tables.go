@@ -3,6 +3,9 @@ package tables
 
 import "qaserelay/relay/store/ledger"
 
+// ApplicationID marks a database file as ours ("QREL").
+const ApplicationID = 0x5152454c
+
 // Migrations returns the steps that build the tables; step i leads from version i to version i+1. A released step is
 // never changed.
 //
