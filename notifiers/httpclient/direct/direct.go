@@ -124,7 +124,7 @@ func isPlain(req *http.Request) bool {
 	switch {
 	case u == nil || u.Scheme != "http" || u.Host == "" || !isASCII(u.Host),
 		req.Header == nil || len(req.Trailer) > 0 || len(req.TransferEncoding) > 0,
-		req.Cancel != nil, //nolint:staticcheck // a caller may use it
+		hasCancel(req),
 		httptrace.ContextClientTrace(req.Context()) != nil:
 		return false
 	case req.Body != nil && req.Body != http.NoBody && (req.GetBody == nil || req.ContentLength <= 0 ||
@@ -132,6 +132,11 @@ func isPlain(req *http.Request) bool {
 		return false
 	}
 	return isPlainHeader(req.Header)
+}
+
+func hasCancel(req *http.Request) bool {
+	//lint:ignore SA1019 a caller may use it all the same
+	return req.Cancel != nil
 }
 
 func isPlainHeader(header http.Header) bool {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"qaserelay/relay/store"
@@ -123,11 +124,7 @@ func keyArgs(t transfer.Table, values transfer.Row) []any {
 }
 
 func rowOf(r conn.Row) transfer.Row {
-	values := make(transfer.Row, len(r))
-	for i, v := range r {
-		values[i] = v
-	}
-	return values
+	return slices.Clone(transfer.Row(r))
 }
 
 // Count implements transfer.Reader.
