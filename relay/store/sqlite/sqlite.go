@@ -1,7 +1,8 @@
 // Package sqlite keeps a store in one file of SQLite, for one process.
 //
 // An event takes this way: [Store.Accept] queues an op; the writer takes all ops that wait into one transaction, in
-// which accept reads, decides and writes (accept.go); one fsync commits them all, and each caller gets its answer.
+// which accept reads, decides and writes (accept.go); once it is committed the next one begins; one fsync brings all of it
+// to the disk, and each caller gets its answer.
 package sqlite
 
 import (
@@ -27,9 +28,9 @@ type Options struct {
 	Logger *slog.Logger     // for failures in the background; nil logs nothing
 }
 
-// Store is a store.Store in one file. One goroutine writes: it takes all calls that wait into one transaction, so that
-// they share one fsync, and while the disk works the next ones gather. Reads have connections of their own and see what
-// is committed. Another goroutine moves the write-ahead log into the file.
+// Store is a store.Store in one file. Two goroutines write in turns: one takes all calls that wait into one transaction, so
+// that they share one fsync, and while it waits for that, the other takes the next ones. Reads have connections of their own
+// and see what is committed. Another goroutine moves the write-ahead log into the file.
 type Store struct {
 	*ledger.DB  // reads outlines, audit entries and tallies
 	Path        string
