@@ -14,8 +14,8 @@ import (
 )
 
 // plansOnce has the statements behind it planned once for a connection, since planning would take a fifth of the time of
-// the database. Those of an intake find their rows by keys, so there is one way only, whatever is in the tables. There are
-// two to find the streams: plansNow has each statement planned for the tables as they are.
+// the database. The statements of an intake find their rows by keys, so the same plan is right for tables of any size. The
+// query for streams has two plans, and the right one depends on what is in the tables: plansNow has it planned each time.
 const (
 	plansOnce = "SET LOCAL plan_cache_mode = force_generic_plan"
 	plansNow  = "SET LOCAL plan_cache_mode = force_custom_plan"

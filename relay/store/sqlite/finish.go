@@ -103,7 +103,7 @@ func (t *tx) record(o *store.Outcome, e *endings) error {
 }
 
 // deliver records that deliveries were delivered by their last attempts, with the same status. Most deliveries are, and
-// one statement for all costs half of one for each.
+// one statement for all costs half of one for each. For OR ROLLBACK see [tables.Inserts].
 func (t *tx) deliver(ids []store.ID, status string) error {
 	const q = `UPDATE OR ROLLBACK deliveries SET state = 'delivered', unfinished = 0, next_at = NULL, status = ?2,
 		lease = lease + (state = 'pending'), error = '', attempts = attempts + 1, updated_at = ?3, first_at = iif(attempts = 0, ?3, first_at)

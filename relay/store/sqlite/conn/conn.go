@@ -19,7 +19,7 @@ import (
 )
 
 // Conn is one connection to a database file, used by one goroutine at a time. Every statement is prepared once and kept,
-// so queries must be constants or one of few. Arguments are texts, blobs, whole numbers, [Optional], states or nil.
+// so queries must be constants or one of few. Arguments are texts, blobs, numbers, booleans, ids, states, [Optional] or nil.
 type Conn struct {
 	*handle
 	stmts map[string]*statement

@@ -2,7 +2,8 @@ package tables
 
 import "qaserelay/relay/store/sqlite/conn"
 
-// Inserts are the statements of the tables that have rows for each event.
+// Inserts are the statements of the tables that have rows for each event. One that fails ends its transaction in any case;
+// as it says so (OR ROLLBACK), SQLite copies no pages with which it could undo the statement alone.
 type Inserts struct {
 	Events, Deliveries, Attempts, Keys, Slots, Dedupe, Tallies, Seen conn.Into
 }
