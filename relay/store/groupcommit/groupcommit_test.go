@@ -269,3 +269,36 @@ func TestAfterStopCallsAreRefusedAndAbandonedOnesStillAdded(t *testing.T) {
 		}
 	})
 }
+
+func TestCallsThatAreCommittedAloneAreNotOvertaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := Committer[string]{Groups: 2}
+		var mu sync.Mutex
+		var groups []string
+		later := make(chan error)
+		c.Commit = func(calls []string, next func()) error {
+			mu.Lock()
+			groups = append(groups, fmt.Sprint(calls))
+			mu.Unlock()
+			if slices.Contains(calls, "bad") {
+				return errBad
+			}
+			next()
+			if slices.Equal(calls, []string{"a"}) {
+				go func() { later <- c.Do(t.Context(), 1, "later") }()
+				synctest.Wait() // until it is committed, if it may be
+			}
+			return nil
+		}
+		c.calls.Weight = func(p *pending[string]) int { return p.rows }
+		for _, call := range []string{"a", "bad", "b"} {
+			c.Add(1, call)
+		}
+		c.Start()
+		err := <-later
+		c.Stop()
+		if got := fmt.Sprint(groups); err != nil || got != "[[a bad b] [a] [bad] [b] [later]]" {
+			t.Errorf("groups %s", got)
+		}
+	})
+}
