@@ -108,7 +108,7 @@ func (e *Engine) storeBatch(ctx context.Context, b *batch) error {
 	events := make([]store.Event, len(batch))
 	for i, p := range batch {
 		keys := e.stateKeys(cfg, p)
-		p.id = e.IDs.Next(e.Now())
+		p.id = e.IDs.NextEvent(e.Now())
 		events[i] = store.Event{ID: p.id, Source: p.event.Source, Name: p.event.Name,
 			Project: p.event.Project, Hash: p.hash, Body: p.event.Body, ReceivedAt: p.event.ReceivedAt,
 			Keys: keys, MoreKeys: e.moreKeys(cfg, p, keys), ReplayOf: p.replayOf}

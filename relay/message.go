@@ -11,11 +11,10 @@ import (
 	"qaserelay/rules/event"
 )
 
-// newDelivery returns a delivery, stored with the message that every attempt sends, and that message.
+// newDelivery returns the delivery with an id, stored with the message that every attempt sends, and that message.
 func (e *Engine) newDelivery(
-	cfg *config.Config, ev *event.Event, n rules.Notification,
+	cfg *config.Config, id store.ID, ev *event.Event, n rules.Notification,
 ) (store.NewDelivery, *notifiers.Message, error) {
-	id := e.IDs.Next(e.Now())
 	m := NewMessage(id.String(), ev, n)
 	message, err := json.Marshal(dispatch.StoredMessage{Message: m, Fallbacks: n.Fallbacks, Trace: ev.Trace})
 	d := store.NewDelivery{ID: id, Rule: n.Rule, Notifier: n.Notifier, OrderKey: n.OrderKey(), Title: n.Title,

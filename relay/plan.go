@@ -83,8 +83,8 @@ func (e *Engine) planOf(cfg *config.Config, p *pendingEvent) (plan store.Plan, e
 	if plan.Decisions, err = json.Marshal(p.decision); err != nil {
 		return plan, fmt.Errorf("encoding the decision: %w", err)
 	}
-	for _, n := range p.decision.Notifications {
-		delivery, message, err := e.newDelivery(cfg, p.event, n)
+	for i, n := range p.decision.Notifications {
+		delivery, message, err := e.newDelivery(cfg, e.IDs.NextDelivery(e.Now(), p.id, i), p.event, n)
 		if err != nil {
 			return plan, fmt.Errorf("encoding the message of rule %s for %s: %w", n.Rule, n.Notifier, err)
 		}

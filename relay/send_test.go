@@ -39,7 +39,7 @@ func TestAMessageThatIsHandedOverIsTheOneThatIsStored(t *testing.T) {
 			Fields:   []message.Field{{Name: "Plan", Value: "Smoke"}},
 			Failures: &message.Failures{Total: 1}}, Notifier: "n", EntityKey: "k", Series: "s"},
 	} {
-		made, m, err := e.newDelivery(&config.Config{Config: &rulefile.Config{}}, ev, n)
+		made, m, err := e.newDelivery(&config.Config{Config: &rulefile.Config{}}, 1, ev, n)
 		if err != nil {
 			t.Fatal(err)
 		}

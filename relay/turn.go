@@ -219,7 +219,7 @@ func (t *turn) firing(d *rules.Decision, key string, out *firedSlot) (f store.Fi
 	ev := &event.Event{}
 	if r := d.Row; r != nil {
 		ev = &event.Event{Source: r.Source, Name: r.Name, Project: r.Project, Body: r.Body, ReceivedAt: t.now}
-		f.Event = &store.Event{ID: t.IDs.Next(t.now), Source: r.Source, Name: r.Name, Project: r.Project, Kind: r.Kind,
+		f.Event = &store.Event{ID: t.IDs.NextEvent(t.now), Source: r.Source, Name: r.Name, Project: r.Project, Kind: r.Kind,
 			Body: r.Body, ReceivedAt: t.now}
 		out.row, out.kind, out.about = f.Event.ID, r.Kind, r.Name
 		out.work = t.Telemetry.Begin("fire "+r.Kind, out.traces)
@@ -235,8 +235,12 @@ func (t *turn) firing(d *rules.Decision, key string, out *firedSlot) (f store.Fi
 
 // addRows adds the deliveries about an event, the changes and the items of a decision.
 func (t *turn) addRows(f *store.Firing, ev *event.Event, d *rules.Decision) error {
-	for _, n := range d.Notifications {
-		delivery, _, err := t.newDelivery(t.cfg, ev, n)
+	with := store.ID(0) // the event that they are made with
+	if f.Event != nil {
+		with = f.Event.ID
+	}
+	for i, n := range d.Notifications {
+		delivery, _, err := t.newDelivery(t.cfg, t.IDs.NextDelivery(t.Now(), with, i), ev, n)
 		if err != nil {
 			return fmt.Errorf("encoding the message of rule %s for %s: %w", n.Rule, n.Notifier, err)
 		}

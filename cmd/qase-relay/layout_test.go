@@ -121,7 +121,7 @@ func mayImport() map[string][]string {
 			"relay/store/transfer"},
 		"relay/store/sqlite/conn":   {"relay/store", "relay/store/engine"},
 		"relay/store/sqlite/dbfile": {"relay/store"},
-		"relay/store/sqlite/tables": {"relay/store/ledger", "relay/store/sqlite/conn"},
+		"relay/store/sqlite/tables": {"relay/store/engine", "relay/store/ledger", "relay/store/sqlite/conn"},
 		"relay/store/postgres": {"relay/store", "relay/store/engine", "relay/store/groupcommit",
 			"relay/store/ledger", "relay/store/listing", "relay/store/postgres/session", "relay/store/postgres/tables",
 			"relay/store/postgres/words", "relay/store/transfer"},

@@ -42,12 +42,19 @@ func (id ID) Time() time.Time {
 // FirstID returns the smallest id of the time t.
 func FirstID(t time.Time) ID { return ID((t.UnixMilli() - idEpoch) << (NodeBits + CounterBits)) }
 
+// NearIDs is how many ids behind that of an event are kept for the deliveries that are made with it, so that a store
+// finds these by their ids. All ids of an event and its deliveries are those of one block.
+const NearIDs = 15
+
 // IDs generates ids that grow, even if the clock does not. It may be used from many goroutines.
 type IDs struct {
 	number func() int
 	mu     sync.Mutex
 	node   int64 // of the last id
 	last   int64 // time and counter of the last id, without the node
+	// apart is the last id of a delivery for which the block of its event had no place. Deliveries of events that were
+	// made before it come behind it, so that those of a batch are in the order of their events.
+	apart ID
 }
 
 // NewIDs returns a generator of ids for one relay, whose number is between 0 and 1023.
@@ -62,11 +69,39 @@ func IDsOf(node func() int) *IDs { return &IDs{number: node} }
 func (g *IDs) Next(now time.Time) ID {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	return g.next(now, 1)
+}
+
+// NextEvent is Next for an event. It keeps the ids behind it for [IDs.NextDelivery].
+func (g *IDs) NextEvent(now time.Time) ID {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.next(now, 1+NearIDs)
+}
+
+// NextDelivery returns the id of the n-th delivery, from 0, that is made with an event of NextEvent: one of those behind
+// the event, the same when it is called again, or one of Next when these are used up. Without an event (zero) it is one
+// of Next too.
+func (g *IDs) NextDelivery(now time.Time, event ID, n int) ID {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case event <= g.apart:
+		return g.next(now, 1)
+	case n >= NearIDs:
+		g.apart = g.next(now, 1)
+		return g.apart
+	}
+	return event + 1 + ID(n)
+}
+
+// next returns the first of some free ids. It is a multiple of their number, so that all have the same time.
+func (g *IDs) next(now time.Time, free int64) ID {
 	const maxCounter = 1<<CounterBits - 1
 	if node := int64(g.number()) & (1<<NodeBits - 1); node != g.node {
 		g.node, g.last = node, g.last|maxCounter
 	}
-	g.last = max(g.last+1, (now.UnixMilli()-idEpoch)<<CounterBits)
-	ms, counter := g.last>>CounterBits, g.last&maxCounter
-	return ID(ms<<(NodeBits+CounterBits) | g.node<<CounterBits | counter)
+	first := max((g.last/free+1)*free, (now.UnixMilli()-idEpoch)<<CounterBits)
+	g.last = first + free - 1
+	return ID(first>>CounterBits<<(NodeBits+CounterBits) | g.node<<CounterBits | first&maxCounter)
 }

@@ -19,7 +19,7 @@ func (db *DB) selected(ctx context.Context, events []store.ID, f store.DeliveryF
 	if strings.ContainsRune(f.Rule+f.Notifier+f.OrderKey+f.Reason, 0) || len(events) == 0 { // PostgreSQL keeps no NUL
 		return nil, nil
 	}
-	w := listing.Where{Conds: []string{"event_id " + db.AnyOf}, Args: []any{db.IDs(events)}}
+	w := listing.Where{Args: []any{db.IDs(events)}}
 	sending := func(store.ID) bool { return false }
 	if db.Sending != nil {
 		sending = db.Sending()
@@ -34,7 +34,8 @@ func (db *DB) selected(ctx context.Context, events []store.ID, f store.DeliveryF
 	w.Equal("rule", f.Rule)
 	w.OfAttempts("deliveries.id", f.Reason)
 	w = w.Within("id", listing.Span{After: f.After, Before: f.Before})
-	err = db.Query(ctx, "SELECT id, event_id, state FROM deliveries"+db.ByEvent+w.Text(), w.Args, func(r Row) error {
+	q := "SELECT id, event_id, state FROM " + db.Dialect.DeliveriesOf + " deliveries" + w.Text()
+	err = db.Query(ctx, q, w.Args, func(r Row) error {
 		isSending := sending(r.ID(0)) || store.State(r.Text(2)) == store.Sending
 		if db.Sending == nil || f.State != store.Pending && f.State != store.Sending || isSending == (f.State == store.Sending) {
 			found = append(found, madeFor{r.ID(0), r.ID(1)})

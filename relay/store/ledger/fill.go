@@ -144,8 +144,8 @@ func (f *filling) deliveries(ctx context.Context, events []store.ID) error {
 		return nil
 	}
 	notifiers := map[store.ID]string{}
-	err := f.Query(ctx, "SELECT id, notifier, state, created_at, updated_at FROM deliveries"+f.ByEvent+" WHERE event_id "+
-		f.AnyOf, []any{f.IDs(events)}, func(r Row) error {
+	q := "SELECT id, notifier, state, created_at, updated_at FROM " + f.Dialect.DeliveriesOf + " d"
+	err := f.Query(ctx, q, []any{f.IDs(events)}, func(r Row) error {
 		notifiers[r.ID(0)] = r.Text(1)
 		state, made, changed := store.State(r.Text(2)), r.Time(3), r.Time(4)
 		if changed.UnixMilli() >= f.state.Since || state == store.Pending || state == store.Sending {

@@ -35,8 +35,8 @@ func (db *DB) MessagesOf(ctx context.Context, events []store.ID) (map[store.ID][
 	if len(events) == 0 {
 		return made, nil
 	}
-	q := "SELECT event_id, fallback_for, rule, notifier, title FROM deliveries" + db.ByEvent + " WHERE event_id " + db.AnyOf +
-		" ORDER BY event_id, id"
+	q := "SELECT event_id, fallback_for, rule, notifier, title FROM " + db.Dialect.DeliveriesOf +
+		" d ORDER BY event_id, id"
 	err := db.Query(ctx, q, []any{db.IDs(events)}, func(r Row) error {
 		if r.ID(1) == 0 {
 			made[r.ID(0)] = append(made[r.ID(0)], store.Made{Rule: r.Text(2), Notifier: r.Text(3), Title: r.Text(4)})

@@ -38,8 +38,8 @@ type Dialect struct {
 	// AnyOf is the condition behind a column that selects some ids, and IDs its argument.
 	AnyOf string
 	IDs   func(ids []store.ID) any
-	// ByEvent is the index of deliveries by event, as it stands behind the table.
-	ByEvent string
+	// DeliveriesOf are the deliveries of some events, as a table; its argument is that of IDs.
+	DeliveriesOf string
 	// Pending are the conditions of the index of pending deliveries.
 	Pending string
 }

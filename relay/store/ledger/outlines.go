@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"slices"
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
@@ -68,9 +67,9 @@ func (db *DB) DeliveryStates(ctx context.Context, events []store.ID) (map[store.
 	if db.Sending != nil {
 		sending = db.Sending()
 	}
-	q := "SELECT event_id, id, state, next_at, CASE WHEN state = 'cancelled' THEN error END FROM deliveries" + db.ByEvent +
-		" WHERE event_id " + db.AnyOf
-	err := db.Query(ctx, q, []any{db.IDs(slices.Compact(slices.Sorted(slices.Values(events))))}, func(r Row) error {
+	q := "SELECT event_id, id, state, next_at, CASE WHEN state = 'cancelled' THEN error END FROM " +
+		db.Dialect.DeliveriesOf + " d"
+	err := db.Query(ctx, q, []any{db.IDs(events)}, func(r Row) error {
 		s, state := found[r.ID(0)], store.State(r.Text(2))
 		if s.Count == nil {
 			s.Count = map[store.State]int{}

@@ -40,14 +40,16 @@ func (s *Store) Load() store.Load {
 	}
 }
 
-// Backlog implements store.Store. It reads the counts, which are kept up to date, and the oldest deliveries from an
-// index.
+// Backlog implements store.Store. It reads the counts, which are kept up to date, the oldest pending deliveries from an
+// index, and what is being sent.
 func (s *Store) Backlog(ctx context.Context) ([]store.Backlog, error) {
-	const q = `SELECT c.notifier, c.unfinished, c.dead, coalesce((
-			SELECT d.created_at FROM deliveries d WHERE d.state IN ('pending', 'sending') AND d.notifier = c.notifier
-			ORDER BY d.id LIMIT 1), 0)
+	const q = `SELECT c.notifier, c.unfinished, c.dead, coalesce(least(s.oldest, (
+			SELECT d.created_at FROM deliveries d WHERE d.state = 'pending' AND d.notifier = c.notifier
+			ORDER BY d.id LIMIT 1)), 0)
 		FROM (SELECT notifier, sum(unfinished)::bigint AS unfinished, sum(dead)::bigint AS dead
 			FROM counts GROUP BY notifier) c
+		LEFT JOIN (SELECT notifier, min(created_at) AS oldest FROM deliveries WHERE state = 'sending'
+			GROUP BY notifier) s ON s.notifier = c.notifier
 		WHERE c.unfinished <> 0 OR c.dead <> 0 ORDER BY c.notifier`
 	var list []store.Backlog
 	err := s.list(ctx, q, nil, func(rows pgx.Rows) error {

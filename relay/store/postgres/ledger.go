@@ -9,6 +9,7 @@ import (
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
 	"qaserelay/relay/store/ledger"
+	"qaserelay/relay/store/postgres/tables"
 	"qaserelay/relay/store/postgres/words"
 )
 
@@ -28,7 +29,7 @@ func (s *Store) ledger() *ledger.DB {
 			})
 		},
 		Dialect: ledger.Dialect{Outlines: "outlines o", Position: "strpos", AnyOf: "= ANY (?)", IDs: func(ids []store.ID) any { return int64s(ids) },
-			Pending: "state = 'pending'"},
+			DeliveriesOf: tables.DeliveriesOf("SELECT DISTINCT unnest(?::bigint[])"), Pending: "state = 'pending'"},
 	}
 	s.words = &words.Index{DB: db, List: s.list, Lock: func() int64 { return s.lockName(lockIndex, "") },
 		Begin: func(ctx context.Context, run func(pgx.Tx) error) error {

@@ -10,6 +10,7 @@ import (
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
 	"qaserelay/relay/store/listing"
+	"qaserelay/relay/store/postgres/tables"
 )
 
 // deliveryColumns are what scanDelivery reads, from deliveries d and events e.
@@ -41,7 +42,7 @@ func scanEvent(rows pgx.Rows) (ev store.StoredEvent, err error) {
 // Event implements store.Store.
 func (s *Store) Event(ctx context.Context, id store.ID) (ev store.StoredEvent, err error) {
 	const q = "SELECT " + eventColumns + " FROM events e WHERE e.id = $1"
-	const deliveries = "SELECT id FROM deliveries WHERE event_id = $1 ORDER BY id"
+	deliveries := "SELECT id FROM " + tables.DeliveriesOf("SELECT $1::bigint") + " d ORDER BY id"
 	err = s.list(ctx, q, []any{id}, func(rows pgx.Rows) (err error) {
 		ev, err = scanEvent(rows)
 		return err
@@ -111,7 +112,10 @@ func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (
 	if err := listing.CheckState(f); err != nil {
 		return nil, 0, err
 	}
-	var w listing.Where
+	w, table := listing.Where{}, "deliveries"
+	if f.Event != 0 {
+		table, w.Args = tables.DeliveriesOf("SELECT ?::bigint"), []any{f.Event}
+	}
 	var ofState []string
 	if f.State != "" { // a constant, so that PostgreSQL uses an index of this state
 		ofState = []string{"d.state = '" + string(f.State) + "'"}
@@ -125,9 +129,7 @@ func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (
 	w.OfAttempts("d.id", clean(f.Reason))
 	var reach listing.Reach
 	switch {
-	case f.Event != 0:
-		w.Add("d.event_id = ?", f.Event)
-	case len(w.Conds) == 0, f.State == store.Sending:
+	case f.Event != 0, len(w.Conds) == 0, f.State == store.Sending:
 	case f.State == store.Pending && f.Notifier != "" && f.OrderKey != "":
 	case f.State == store.Pending && s.Load().Deliveries <= listing.FewUnfinished:
 	case f.State == store.Dead, f.State == store.Cancelled: // these states have an index in the order of ids
@@ -136,7 +138,7 @@ func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (
 		reach = s.reachDeliveries(ctx)
 	}
 	return listing.Deliveries(ctx, f, reach, func(sp listing.Span, limit int) (part []store.Delivery, err error) {
-		const text = "SELECT " + deliveryColumns + " FROM deliveries d JOIN events e ON e.id = d.event_id"
+		text := "SELECT " + deliveryColumns + " FROM " + table + " d JOIN events e ON e.id = d.event_id"
 		w := w.Within("d.id", sp)
 		q, args := w.Numbered(text, sp.Order("d.id")+" LIMIT ?", limit)
 		err = s.list(ctx, q, args, func(rows pgx.Rows) error {

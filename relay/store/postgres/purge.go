@@ -10,6 +10,7 @@ import (
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
+	"qaserelay/relay/store/postgres/tables"
 	"qaserelay/relay/store/postgres/words"
 )
 
@@ -75,21 +76,22 @@ type idRange struct{ after, last store.ID }
 // purgeRange deletes the events of a range that have no unfinished and no young dead deliveries. It deletes the
 // deliveries first, except those that became pending again meanwhile.
 func (s *Store) purgeRange(ctx context.Context, conn *pgx.Conn, r idRange, deadBefore store.ID) (n int, err error) {
-	const old = `WITH old AS (
-			SELECT id FROM events e WHERE id > $1 AND id <= $2 AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = e.id
-				AND (d.state IN ('pending', 'sending') OR (d.state = 'dead' AND d.event_id >= $3)))
+	old := `WITH old AS (
+			SELECT id FROM events e WHERE id > $1 AND id <= $2 AND NOT EXISTS (
+				SELECT 1 FROM ` + tables.DeliveriesOf("SELECT e.id") + ` d
+				WHERE state IN ('pending', 'sending') OR (state = 'dead' AND event_id >= $3))
 				AND NOT EXISTS (SELECT 1 FROM items i WHERE i.event_id = e.id)),
 		gone AS (
-			DELETE FROM deliveries d USING old WHERE d.event_id = old.id AND d.state IN ('delivered', 'dead', 'cancelled')
-			RETURNING d.id, d.notifier, d.state),
+			DELETE FROM deliveries WHERE id = ANY (ARRAY(SELECT id FROM ` + tables.DeliveriesOf("SELECT id FROM old") + ` d))
+				AND state IN ('delivered', 'dead', 'cancelled') RETURNING id, notifier, state),
 		tries AS (DELETE FROM attempts a USING gone WHERE a.delivery_id = gone.id),
 		kept AS (
 			INSERT INTO counts AS c (node, slot, notifier, unfinished, dead, bytes)
 			SELECT $4::integer, $5::integer, notifier, 0, -count(*), 0 FROM gone WHERE state = 'dead' GROUP BY notifier
 			ON CONFLICT (node, slot, notifier) DO UPDATE SET dead = c.dead + excluded.dead)
 		SELECT id FROM old`
-	const events = `WITH gone AS (DELETE FROM events e
-			WHERE id = ANY ($1) AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = e.id) RETURNING id),
+	events := `WITH gone AS (DELETE FROM events e
+			WHERE id = ANY ($1) AND NOT EXISTS (SELECT 1 FROM ` + tables.DeliveriesOf("SELECT e.id") + ` d) RETURNING id),
 		lines AS (DELETE FROM outlines o USING gone WHERE o.id = gone.id)
 		SELECT id FROM gone`
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {

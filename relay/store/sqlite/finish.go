@@ -155,7 +155,7 @@ func (t *tx) fallBack(failed []*store.Outcome) error {
 // readFallbacks returns the events of deliveries, and the fallbacks that were made for these events.
 func (t *tx) readFallbacks(of []*store.Outcome) (events map[store.ID]store.ID, made []engine.Fallback, err error) {
 	const q = `SELECT d.event_id, f.id, f.fallback_for, f.state FROM deliveries d
-		LEFT JOIN deliveries f INDEXED BY deliveries_event ON f.event_id = d.event_id AND f.fallback_for IS NOT NULL
+		LEFT JOIN deliveries f INDEXED BY deliveries_apart ON f.event_id = d.event_id AND f.fallback_for IS NOT NULL
 		WHERE d.id = ?`
 	events = map[store.ID]store.ID{}
 	for _, o := range of {

@@ -10,6 +10,7 @@ import (
 	"qaserelay/relay/store/engine"
 	"qaserelay/relay/store/ledger"
 	"qaserelay/relay/store/sqlite/conn"
+	"qaserelay/relay/store/sqlite/tables"
 )
 
 // ledger returns what reads outlines, audit entries and tallies.
@@ -30,8 +31,8 @@ func (s *Store) ledger() *ledger.DB {
 		},
 		Dialect: ledger.Dialect{
 			Outlines: "events o" + byOutline, Position: "instr", AnyOf: "IN (SELECT value FROM json_each(?))",
-			IDs:     func(ids []store.ID) any { return conn.IDList(slices.Values(ids)) },
-			ByEvent: " INDEXED BY deliveries_event", Pending: "state = 'pending'",
+			IDs:          func(ids []store.ID) any { return conn.IDList(slices.Values(ids)) },
+			DeliveriesOf: tables.DeliveriesOf("SELECT DISTINCT value FROM json_each(?)"), Pending: "state = 'pending'",
 		},
 		Show:  func() func(store.Delivery) store.Delivery { return s.leases.snapshot().show },
 		Index: ledger.Index{Match: s.match, Place: s.indexPlace, Fresh: s.unindexed},

@@ -3,11 +3,13 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
 	"qaserelay/relay/store/sqlite/conn"
+	"qaserelay/relay/store/sqlite/tables"
 )
 
 const (
@@ -173,40 +175,39 @@ func (t *tx) purgeEnd(after, before store.ID) (last store.ID, err error) {
 // purgeRange deletes the events after one id and up to another that have no unfinished and no young dead deliveries,
 // and are in no item.
 func (t *tx) purgeRange(after, last, deadBefore store.ID) (int, error) {
-	const events = `DELETE FROM events WHERE id > ?1 AND id <= ?2 AND NOT EXISTS (
-		SELECT 1 FROM deliveries d WHERE d.event_id = events.id
-		AND (d.unfinished = 1 OR (d.state = 'dead' AND d.event_id >= ?3)))
-		AND NOT EXISTS (SELECT 1 FROM items i WHERE i.event_id = events.id)`
-	const orphans = `event_id > ?1 AND event_id <= ?2 AND NOT EXISTS (SELECT 1 FROM events e WHERE e.id = event_id)`
-	const attempts = "DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM deliveries WHERE " + orphans + ")"
-	const deliveries = "DELETE FROM deliveries WHERE " + orphans
+	const read = "SELECT id FROM events WHERE id > ?1 AND id <= ?2"
+	kept := "SELECT event_id FROM " + tables.DeliveriesOf(read) +
+		" WHERE unfinished = 1 OR (state = 'dead' AND event_id >= ?3)"
+	events := "DELETE FROM events WHERE id > ?1 AND id <= ?2 AND id NOT IN (" + kept + `)
+		AND NOT EXISTS (SELECT 1 FROM items i WHERE i.event_id = events.id) RETURNING id`
 	if err := t.keepHashes(after, last); err != nil {
 		return 0, err
 	}
-	n, err := t.Exec(events, after, last, deadBefore)
+	var gone []store.ID
+	err := t.Each(events, []any{after, last, deadBefore}, func(r conn.Row) { gone = append(gone, r.ID(0)) })
+	if err == nil {
+		err = t.purgeDeliveries(conn.IDList(slices.Values(gone)))
+	}
 	if err != nil {
 		return 0, err
 	}
-	if _, err := t.Exec(attempts, after, last); err != nil {
-		return 0, fmt.Errorf("deleting attempts: %w", err)
-	}
-	if err := t.countPurged(orphans, after, last); err != nil {
-		return 0, err
-	}
-	if _, err := t.Exec(deliveries, after, last); err != nil {
-		return 0, fmt.Errorf("deleting deliveries: %w", err)
-	}
-	return int(n), t.purgeIndex(after, last)
+	return len(gone), t.purgeIndex(after, last)
 }
 
-// countPurged stops counting the dead deliveries that are about to be deleted.
-func (t *tx) countPurged(which string, after, last store.ID) error {
+// purgeDeliveries deletes the deliveries of events and their attempts, and stops counting those that are dead.
+func (t *tx) purgeDeliveries(events string) error {
+	of := tables.DeliveriesOf("SELECT value FROM json_each(?)")
 	t.settles = true // before rows are gone that tell what has ended
-	q := "SELECT notifier, count(*) FROM deliveries WHERE state = 'dead' AND " + which + " GROUP BY notifier"
-	err := t.Each(q, []any{after, last}, func(r conn.Row) {
-		t.count(r.Str(0)).dead -= int(r.Int(1))
-	})
-	return engine.Wrap(err, "counting dead deliveries")
+	err := t.Each("SELECT notifier, count(*) FROM "+of+" WHERE state = 'dead' GROUP BY notifier", []any{events},
+		func(r conn.Row) { t.count(r.Str(0)).dead -= int(r.Int(1)) })
+	if err != nil {
+		return fmt.Errorf("counting dead deliveries: %w", err)
+	}
+	if _, err := t.Exec("DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM "+of+")", events); err != nil {
+		return fmt.Errorf("deleting attempts: %w", err)
+	}
+	_, err = t.Exec("DELETE FROM deliveries WHERE id IN (SELECT id FROM "+of+")", events)
+	return engine.Wrap(err, "deleting deliveries")
 }
 
 // giveBack shortens the file by one step and reports whether there is more to do.

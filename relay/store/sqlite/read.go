@@ -10,6 +10,7 @@ import (
 	"qaserelay/relay/store/engine"
 	"qaserelay/relay/store/listing"
 	"qaserelay/relay/store/sqlite/conn"
+	"qaserelay/relay/store/sqlite/tables"
 )
 
 // list runs a query and calls each for every row.
@@ -56,7 +57,7 @@ func (s *Store) NotifiersOf(ctx context.Context, ids []store.ID) (names []string
 // Event implements store.Store.
 func (s *Store) Event(ctx context.Context, id store.ID) (store.StoredEvent, error) {
 	const q = "SELECT " + eventColumns + " FROM events e WHERE e.id = ?"
-	const deliveries = "SELECT id FROM deliveries WHERE event_id = ? ORDER BY id"
+	deliveries := "SELECT id FROM " + tables.DeliveriesOf("SELECT ?") + " ORDER BY id"
 	var ev store.StoredEvent
 	err := s.list(ctx, q, []any{id}, func(r conn.Row) { ev = scanEvent(r) })
 	if err := engine.Found("event", id, ev.ID != 0, err); err != nil {
@@ -149,13 +150,14 @@ func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (
 	}
 	sc := scanOf(f, s.counts.many(f.State, f.Notifier))
 	w, sending := listing.Where{Conds: sc.conds}, s.leases.snapshot()
+	table := "deliveries" + sc.index
+	if f.Event != 0 {
+		table, w.Args = tables.DeliveriesOf("SELECT ?")+" deliveries", []any{f.Event}
+	}
 	s.ofState(&w, f.State, sending)
 	w.Equal("rule", f.Rule)
 	w.Equal("notifier", f.Notifier)
 	w.Equal("order_key", f.OrderKey)
-	if f.Event != 0 {
-		w.Add("event_id = ?", f.Event)
-	}
 	w.OfEvent(f.EventName, f.Project)
 	w.OfAttempts("deliveries.id", f.Reason)
 	var reach listing.Reach
@@ -164,8 +166,8 @@ func (s *Store) Deliveries(ctx context.Context, f store.DeliveryFilter) (
 	}
 	return listing.Deliveries(ctx, f, reach, func(sp listing.Span, limit int) (part []store.Delivery, err error) {
 		w, order := w.Within("id", sp), sp.Order("1")
-		const from = " FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id IN (SELECT id FROM deliveries"
-		q := "SELECT " + deliveryColumns + from + sc.index + w.Text() + order + " LIMIT ?)" + order
+		const from = " FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.id IN (SELECT id FROM "
+		q := "SELECT " + deliveryColumns + from + table + w.Text() + order + " LIMIT ?)" + order
 		err = s.list(ctx, q, append(w.Args, limit), func(r conn.Row) { part = append(part, sending.show(scanDelivery(r))) })
 		return part, err
 	})
@@ -210,8 +212,7 @@ func scanOf(f store.DeliveryFilter, many bool) (sc scan) {
 	}
 	other := f.Rule != "" || f.OrderKey != "" || f.EventName != "" || f.Project != "" || f.Reason != ""
 	switch {
-	case f.Event != 0:
-		sc.index = " INDEXED BY deliveries_event"
+	case f.Event != 0: // few, of which each is read
 	case f.State == store.Pending && f.Notifier != "" && f.OrderKey != "":
 		sc.index = " INDEXED BY deliveries_lane"
 	case f.State == store.Cancelled:

@@ -209,7 +209,7 @@ func connectWriter(path string) (*conn.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = fileVersion(c, path, len(tables.Migrations()))
+	_, err = tables.Version(c, path)
 	if err == nil {
 		err = c.CheckLibrary()
 	}
@@ -217,7 +217,7 @@ func connectWriter(path string) (*conn.Conn, error) {
 		err = c.Configure(conn.ForWriting())
 	}
 	if err == nil {
-		err = migrate(c, path)
+		err = tables.Migrate(c, path)
 	}
 	if err == nil {
 		err = dbfile.SyncDir(filepath.Dir(path)) // the log is a new file too
@@ -278,10 +278,9 @@ func prepareToRead(c *conn.Conn, path string) error {
 }
 
 func checkToRead(c *conn.Conn, path string) error {
-	known := len(tables.Migrations())
-	version, err := fileVersion(c, path, known)
+	version, err := tables.Version(c, path)
 	if err == nil {
-		err = engine.CheckVersion(path, version, known)
+		err = engine.CheckVersion(path, version, len(tables.Migrations()))
 	}
 	if err == nil {
 		err = c.CheckLibrary()

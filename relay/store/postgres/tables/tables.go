@@ -11,8 +11,10 @@ import (
 //
 // Every change of a delivery writes all indexes that hold it, so they are few, and most hold unfinished deliveries
 // only. The order within a stream is that of seq, which is assigned under the lock of the stream: the clocks in ids may
-// differ.
-func Migrations() []string { return []string{schema1, schema2, schema3, schema4, schema5} }
+// differ. Deliveries have no index by event but for those that are apart from it: see [DeliveriesOf].
+func Migrations() []string {
+	return []string{schema1, schema2, schema3, schema4, schema5, schema6}
+}
 
 const schema1 = `
 CREATE TABLE events (
@@ -188,3 +190,12 @@ CREATE TABLE seen (
 
 // schema5 adds the index of words. What earlier releases have stored is indexed while the relay runs.
 const schema5 = words.Schema
+
+// schema6 has the index by event hold what is apart only, and that of the oldest deliveries what is pending: one that is
+// sent at once is in neither.
+const schema6 = `
+DROP INDEX deliveries_event;
+CREATE INDEX deliveries_apart ON deliveries (event_id) WHERE ` + apart + `;
+DROP INDEX deliveries_oldest;
+CREATE INDEX deliveries_oldest ON deliveries (notifier, id) WHERE state = 'pending';
+`

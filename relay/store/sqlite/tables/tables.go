@@ -10,12 +10,13 @@ const ApplicationID = 0x5152454c
 // never changed.
 //
 // Columns that change with every attempt (state, next_at, unfinished) are in as few indexes as possible: next_at only
-// in deliveries_due. Indexes that begin with an id only grow at their end, which costs next to nothing.
+// in deliveries_due. Indexes that begin with an id only grow at their end, which costs next to nothing. Deliveries have
+// no index by event but for those that are apart from it: see [DeliveriesOf].
 //
 // A delivery that was claimed as it was made is sending here, until its first attempt ends: most are delivered by it, and
 // were never in the indexes of what is pending. One that is claimed later stays pending here while it is being sent.
 func Migrations() []string {
-	return []string{schema1, schema2, schema3, schema4, schema5, schema6, schema7, schema8, schema9}
+	return []string{schema1, schema2, schema3, schema4, schema5, schema6, schema7, schema8, schema9, schema10}
 }
 
 const schema1 = `
@@ -219,4 +220,10 @@ DELETE FROM counts;
 // CountItems adds the items to the table counts.
 const CountItems = `INSERT INTO counts (notifier, unfinished, bytes, dead, since)
 SELECT '', 0, sum(length(data)), 0, 0 FROM items HAVING count(*) > 0;
+`
+
+// schema10 has the index by event hold what is apart only.
+const schema10 = `
+DROP INDEX deliveries_event;
+CREATE INDEX deliveries_apart ON deliveries (event_id) WHERE ` + apart + `;
 `

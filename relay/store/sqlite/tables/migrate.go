@@ -1,18 +1,17 @@
-package sqlite
+package tables
 
 import (
 	"fmt"
 
 	"qaserelay/relay/store/engine"
 	"qaserelay/relay/store/sqlite/conn"
-	"qaserelay/relay/store/sqlite/tables"
 )
 
-// migrate brings the file to the version that this program knows, in one transaction, so that a crash leaves the old
+// Migrate brings the file to the version that this program knows, in one transaction, so that a crash leaves the old
 // version or the new one.
-func migrate(c *conn.Conn, path string) error {
-	steps := tables.Migrations()
-	version, err := fileVersion(c, path, len(steps))
+func Migrate(c *conn.Conn, path string) error {
+	steps := Migrations()
+	version, err := Version(c, path)
 	if err != nil || version == len(steps) {
 		return err
 	}
@@ -22,15 +21,16 @@ func migrate(c *conn.Conn, path string) error {
 				return fmt.Errorf("to version %d: %w", version+i+1, err)
 			}
 		}
-		return c.Run(fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", tables.ApplicationID, len(steps)))
+		return c.Run(fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", ApplicationID, len(steps)))
 	})
 	return engine.Wrap(err, "migrating "+path)
 }
 
-// fileVersion returns the version of the file, 0 when it is empty. It refuses a file of another program or of a newer
+// Version returns the version of the file, 0 when it is empty. It refuses a file of another program or of a newer
 // release, before anything in it is changed.
-func fileVersion(c *conn.Conn, path string, known int) (int, error) {
+func Version(c *conn.Conn, path string) (int, error) {
 	var app, version, objects int64
+	known := int64(len(Migrations()))
 	const q = `SELECT a.application_id, v.user_version, (SELECT count(*) FROM sqlite_schema)
 		FROM pragma_application_id a, pragma_user_version v`
 	err := c.Each(q, nil, func(r conn.Row) {
@@ -43,9 +43,9 @@ func fileVersion(c *conn.Conn, path string, known int) (int, error) {
 		return 0, fmt.Errorf("reading the version of %s: %w", path, err)
 	case app == 0 && version == 0 && objects == 0:
 		return 0, nil
-	case app != tables.ApplicationID:
+	case app != ApplicationID:
 		return 0, fmt.Errorf("%s is a database of another program; give another --store", path)
-	case version > int64(known):
+	case version > known:
 		return 0, fmt.Errorf("%s has version %d, and this program knows versions up to %d; start the newer release that "+
 			"wrote it, or restore a backup from before the upgrade", path, version, known)
 	}
