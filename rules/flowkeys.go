@@ -51,9 +51,6 @@ func (s *Set) FlowKeys(ev *event.Event, keys []string, st State) (more []string,
 				}
 			}
 		}
-		if isRunEnd(ev) && (s.usesFailures || s.Asks(ev)) {
-			more = append(more, failingKey(ev, ev.EntityID()))
-		}
 	}
 	if (st.Exact || st.IsSign) && s.feedOf(ev) != nil {
 		more = append(more, FeedKey(ev.Source, ev.Project, st.Dry))

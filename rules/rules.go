@@ -165,10 +165,15 @@ func (s *Set) Names() []string {
 
 // Keys returns the keys of the stored values that Decide reads first for ev.
 func (s *Set) Keys(ev *event.Event) []string {
-	if key := ev.EntityKey(); key != "" {
-		return []string{memory.EntityPrefix + key}
+	key := ev.EntityKey()
+	if key == "" {
+		return nil
 	}
-	return nil
+	keys := []string{memory.EntityPrefix + key}
+	if isRunEnd(ev) && (s.usesFailures || s.Asks(ev)) {
+		keys = append(keys, failingKey(ev, ev.EntityID()))
+	}
+	return keys
 }
 
 // EntityKey returns the key under which Decide stores the state of the entity of ev. It is "" if ev has no id or no
