@@ -13,13 +13,12 @@ import (
 	"qaserelay/relay/store/postgres/session"
 )
 
-// plansOnce has the statements behind it planned once for a connection, since planning would take a fifth of the time of
-// the database. The statements of an intake find their rows by keys, so the same plan is right for tables of any size. The
-// query for streams has two plans, and the right one depends on what is in the tables: plansNow has it planned each time.
-const (
-	plansOnce = "SET LOCAL plan_cache_mode = force_generic_plan"
-	plansNow  = "SET LOCAL plan_cache_mode = force_custom_plan"
-)
+// plansOnce has the statements behind it planned once for a connection, since planning would take a fifth of the time
+// of the database. The statements of an intake find their rows by keys, so the same plan is right for tables of any
+// size. Without sorting, only the index of streams gives the first delivery of a stream, whatever the planner thinks of
+// the tables at that time.
+const plansOnce = `SELECT set_config('plan_cache_mode', 'force_generic_plan', true),
+	set_config('enable_sort', 'off', true)`
 
 // acceptance is one call of Accept.
 type acceptance struct {
@@ -303,20 +302,18 @@ func (in *intake) save() error {
 		}
 	}
 	in.lockChanged()
+	if in.waiting.Len() > 0 {
+		if err := in.send(); err != nil {
+			return engine.Wrap(err, "locking keys")
+		}
+	}
+	in.locked()
 	in.lockStreams(made)
-	busy, err := in.busyStreams(made)
-	if err != nil {
-		return err
-	}
-	if in.waiting.Len() == 0 {
-		in.locked()
-	}
-	in.queue(plansOnce)
 	if len(failed) > 0 {
 		in.queue("DELETE FROM dedupe WHERE hash = ANY ($1)", failed)
 	}
 	in.saveEvents()
-	in.insertDeliveries(made, busy)
+	in.insertDeliveries(made)
 	in.saveKeys()
 	return nil
 }
@@ -332,29 +329,40 @@ func (in *intake) lockChanged() {
 	in.lockKeys(late)
 }
 
+// saveEvents queues the new events and their outlines, and counts them.
 func (in *intake) saveEvents() {
 	var ids, received, replays []int64
-	var sources, names, projects, kinds []string
+	var sources, names, projects, kinds, subjects, outcomes, ruleTexts []string
 	var decisions, bodies, facts [][]byte
 	for _, a := range in.arrivals {
 		if a.receipt.Duplicate || a.receipt.Err != nil {
 			continue
 		}
+		o := &a.plan.Outline
+		in.sums.Event(a.Event, o)
 		ids, replays = append(ids, int64(a.ID)), append(replays, int64(a.ReplayOf))
 		received, sources = append(received, a.ReceivedAt.UnixMilli()), append(sources, clean(a.Source))
 		names, projects = append(names, clean(a.Name)), append(projects, clean(a.Project))
-		kinds = append(kinds, a.Kind)
-		decisions, bodies = append(decisions, a.plan.Decisions), append(bodies, a.Body)
-		facts = append(facts, a.plan.Facts)
+		kinds, decisions = append(kinds, a.Kind), append(decisions, a.plan.Decisions)
+		bodies, facts = append(bodies, a.Body), append(facts, a.plan.Facts)
+		subjects, outcomes = append(subjects, clean(o.Subject)), append(outcomes, o.Outcome)
+		ruleTexts = append(ruleTexts, clean(o.RulesText()))
 	}
-	in.saveOutlines()
 	if len(ids) > 0 {
-		in.queue(`INSERT INTO events (id, source, name, project, received_at, replay_of, decisions, body, kind, facts)
-			SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],
-				$7::bytea[], $8::bytea[], $9::text[], $10::bytea[])`,
-			ids, sources, names, projects, received, replays, decisions, bodies, kinds, facts)
+		in.queue(insertEvents, ids, sources, names, projects, kinds, replays, received, decisions, bodies, facts, subjects,
+			outcomes, ruleTexts)
 	}
 }
+
+const insertEvents = `WITH n AS (
+		SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
+			$8::bytea[], $9::bytea[], $10::bytea[], $11::text[], $12::text[], $13::text[])
+		AS n (id, source, name, project, kind, replay_of, received_at, decisions, body, facts, subject, outcome, rules)),
+	o AS (
+		INSERT INTO outlines (id, source, name, project, kind, replay_of, subject, outcome, rules)
+		SELECT id, source, name, project, kind, replay_of, subject, outcome, rules FROM n)
+	INSERT INTO events (id, source, name, project, kind, replay_of, received_at, decisions, body, facts)
+	SELECT id, source, name, project, kind, replay_of, received_at, decisions, body, facts FROM n`
 
 // saveKeys queues the changed keys, sorted, so that transactions that write the same keys do not deadlock.
 func (in *intake) saveKeys() {

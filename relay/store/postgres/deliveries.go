@@ -16,6 +16,7 @@ type newDelivery struct {
 	event store.ID
 	*store.NewDelivery
 	receipt *store.Receipt // of its event, or nil for a fallback
+	start   engine.Start   // if the database has no unfinished ones of its stream
 }
 
 func (d *newDelivery) stream() engine.Stream {
@@ -36,75 +37,58 @@ func (t *tx) lockStreams(made []newDelivery) {
 	t.lock(lockStreams, names)
 }
 
-// insertDeliveries queues the storing of deliveries, in their order. Their streams are locked, and busy says which of them
-// have unfinished ones.
-func (t *tx) insertDeliveries(made []newDelivery, busy map[engine.Stream]bool) {
+// insertDeliveries queues the storing of deliveries, in their order. Their streams are locked. The first one of each
+// stream waits if the database has unfinished ones of it. Those that may be claimed are among the leases of this relay
+// before the commit, after which they may be sent at once.
+func (t *tx) insertDeliveries(made []newDelivery) {
 	if len(made) == 0 {
 		return
 	}
-	var rows deliveryRows
-	counted := map[string]*countSum{}
-	sum := &countSum{}
-	for _, d := range made {
-		stored := *d.NewDelivery
-		stored.Notifier, stored.OrderKey = d.stream().Notifier, d.stream().Key
-		start := engine.StartOf(&stored, busy)
-		rows.add(d.event, &stored, start, t.now)
-		if d.receipt != nil {
-			start.Note(d.receipt, d.NewDelivery)
-		}
-		switch start.State {
-		case store.Cancelled:
-			t.sums.Add(store.TallyDelivery, stored.Notifier, string(store.Cancelled))
+	rows, sum := deliveryRows{}, &countSum{}
+	counted, busy := map[string]*countSum{}, map[engine.Stream]bool{}
+	for i := range made {
+		d := &made[i]
+		stored, s := *d.NewDelivery, d.stream()
+		stored.Notifier, stored.OrderKey = s.Notifier, s.Key
+		first := d.inOrder() && !busy[s]
+		d.start = engine.StartOf(&stored, busy)
+		rows.add(d, first, t.now)
+		if d.start.State == store.Cancelled {
+			t.sums.Add(store.TallyDelivery, s.Notifier, string(store.Cancelled))
 			continue
-		case store.Sending:
-			t.lease(d.ID, d.stream())
-		case store.Pending:
-			t.wake(d.Notifier)
 		}
-		if counted[stored.Notifier] == nil {
-			counted[stored.Notifier] = &countSum{}
+		if d.start.State == store.Sending {
+			t.store.leases.add(d.ID, s)
 		}
-		counted[stored.Notifier].add(len(d.Message))
+		if counted[s.Notifier] == nil {
+			counted[s.Notifier] = &countSum{}
+		}
+		counted[s.Notifier].add(len(d.Message))
 		sum.add(len(d.Message))
 	}
-	rows.queue(t)
+	t.noteStarts(made, rows.queue(t))
 	t.saveCounts(counted)
 	t.addLoad(sum)
 }
 
-// busyStreams returns the streams of new deliveries that have unfinished ones.
-func (t *tx) busyStreams(made []newDelivery) (map[engine.Stream]bool, error) {
-	const q = `SELECT s.notifier, s.order_key FROM unnest($1::text[], $2::text[]) AS s (notifier, order_key)
-		WHERE (SELECT 1 FROM deliveries d WHERE d.state IN ('pending', 'sending')
-			AND d.notifier = s.notifier AND d.order_key = s.order_key ORDER BY d.seq LIMIT 1) IS NOT NULL`
-	busy, asked := map[engine.Stream]bool{}, map[engine.Stream]bool{}
-	var notifiers, keys []string
-	for _, d := range made {
-		if s := d.stream(); d.inOrder() && !asked[s] {
-			asked[s] = true
-			notifiers, keys = append(notifiers, s.Notifier), append(keys, s.Key)
-		}
-	}
-	if len(keys) == 0 {
-		return busy, nil
-	}
-	t.queue(plansNow)
-	t.queueRows(func(rows pgx.Rows) error {
-		var s engine.Stream
-		err := rows.Scan(&s.Notifier, &s.Key)
-		busy[s] = true
-		return err
-	}, q, notifiers, keys)
-	return busy, engine.Wrap(t.send(), "looking for earlier deliveries")
-}
-
-// lease adds a delivery to the leases of this relay before the commit, after which it may be sent at once.
-func (t *tx) lease(id store.ID, s engine.Stream) {
-	t.store.leases.add(id, s)
+// noteStarts notes after the commit how new deliveries begin: those of waiting wait for others that the database has.
+func (t *tx) noteStarts(made []newDelivery, waiting map[store.ID]bool) {
 	t.after = append(t.after, func(committed bool) {
-		if !committed {
-			t.store.leases.drop(id)
+		for i := range made {
+			d := &made[i]
+			start := d.start
+			if waiting[d.ID] {
+				start = engine.Start{State: store.Pending, Waits: true}
+			}
+			if d.start.State == store.Sending && (!committed || start.Waits) {
+				t.store.leases.drop(d.ID)
+			}
+			if d.receipt != nil {
+				start.Note(d.receipt, d.NewDelivery)
+			}
+			if start.State == store.Pending {
+				t.wake(d.Notifier)
+			}
 		}
 	})
 }
@@ -115,42 +99,61 @@ type deliveryRows struct {
 	rules, notifiers, keys, titles, reasons, states []string
 	messages                                        [][]byte
 	due                                             []*int64
+	firsts                                          []bool // of their streams, among the new ones
 }
 
-func (r *deliveryRows) add(event store.ID, d *store.NewDelivery, s engine.Start, now int64) {
+func (r *deliveryRows) add(d *newDelivery, first bool, now int64) {
 	wait := cmp.Or(d.Wait, store.OrderWait).Milliseconds()
 	var due *int64
 	var lease int64
 	switch {
-	case s.State == store.Sending:
+	case d.start.State == store.Sending:
 		lease = engine.FirstLease
-	case s.Waits:
+	case d.start.Waits:
 		at := now + wait
 		due = &at
-	case s.State == store.Pending:
+	case d.start.State == store.Pending:
 		due = &now
 	}
-	r.ids, r.events = append(r.ids, int64(d.ID)), append(r.events, int64(event))
+	s := d.stream()
+	r.ids, r.events = append(r.ids, int64(d.ID)), append(r.events, int64(d.event))
 	r.fallbacks, r.rules = append(r.fallbacks, int64(d.FallbackFor)), append(r.rules, clean(d.Rule))
 	r.waits, r.leases, r.due = append(r.waits, wait), append(r.leases, lease), append(r.due, due)
-	r.notifiers, r.keys = append(r.notifiers, d.Notifier), append(r.keys, d.OrderKey)
+	r.notifiers, r.keys = append(r.notifiers, s.Notifier), append(r.keys, s.Key)
 	r.titles, r.reasons = append(r.titles, clean(d.Title)), append(r.reasons, clean(d.Cancelled))
-	r.states, r.messages = append(r.states, string(s.State)), append(r.messages, d.Message)
+	r.states, r.messages = append(r.states, string(d.start.State)), append(r.messages, d.Message)
+	r.firsts = append(r.firsts, first)
 }
 
-// queue queues the insertion. The order of the rows is that of their streams.
-func (r *deliveryRows) queue(t *tx) {
-	t.queue(`INSERT INTO deliveries (id, event_id, fallback_for, wait, lease, next_at, rule, notifier, order_key, title,
-			error, state, message, holder, created_at, first_at, updated_at)
-		SELECT id, event_id, fallback_for, wait, lease, next_at, rule, notifier, order_key, title, error, state, message,
-			CASE WHEN state = 'sending' THEN $14::bigint END, $15, $15, $15
-		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[],
-			$8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bytea[]) WITH ORDINALITY
-			AS n (id, event_id, fallback_for, wait, lease, next_at, rule, notifier, order_key, title, error, state, message,
-				place)
-		ORDER BY place`, r.ids, r.events, r.fallbacks, r.waits, r.leases, r.due, r.rules, r.notifiers, r.keys, r.titles,
-		r.reasons, r.states, r.messages, t.store.self.session.Load(), t.now)
+// queue queues the insertion. The order of the rows is that of their streams. Once it is sent, waiting holds the
+// deliveries that wait for others in the database.
+func (r *deliveryRows) queue(t *tx) (waiting map[store.ID]bool) {
+	waiting = map[store.ID]bool{}
+	t.queueRows(func(rows pgx.Rows) error {
+		var id store.ID
+		var waits bool
+		err := rows.Scan(&id, &waits)
+		waiting[id] = waits
+		return err
+	}, insertDeliveries, r.ids, r.events, r.fallbacks, r.waits, r.leases, r.due, r.rules, r.notifiers, r.keys, r.titles,
+		r.reasons, r.states, r.messages, r.firsts, t.store.self.session.Load(), t.now)
+	return waiting
 }
+
+const insertDeliveries = `INSERT INTO deliveries (id, event_id, fallback_for, rule, notifier, order_key, title, error,
+		message, wait, created_at, first_at, updated_at, state, lease, next_at, holder)
+	SELECT id, event_id, fallback_for, rule, notifier, order_key, title, error, message, wait, $16, $16, $16,
+		CASE WHEN behind THEN 'pending' ELSE state END, CASE WHEN behind THEN 0 ELSE lease END,
+		CASE WHEN behind THEN $16 + wait ELSE next_at END, CASE WHEN state = 'sending' AND NOT behind THEN $15::bigint END
+	FROM (SELECT n.*, first AND (SELECT 1 FROM deliveries d WHERE d.state IN ('pending', 'sending')
+				AND d.notifier = n.notifier AND d.order_key = n.order_key ORDER BY d.seq LIMIT 1) IS NOT NULL AS behind
+			FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[],
+				$8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bytea[], $14::boolean[])
+			WITH ORDINALITY AS n (id, event_id, fallback_for, wait, lease, next_at, rule, notifier, order_key, title, error,
+				state, message, first, place)
+			OFFSET 0) n
+	ORDER BY place
+	RETURNING id, next_at IS NOT NULL AND next_at = created_at + wait`
 
 // saveCounts queues the counting of new unfinished deliveries.
 func (t *tx) saveCounts(counted map[string]*countSum) {

@@ -289,11 +289,8 @@ func (t *tx) fallBack(done []*store.Outcome, ended map[store.ID]bool) error {
 	if len(of) > 0 {
 		t.queue(words.Again, of)
 	}
-	busy, err := t.busyStreams(made)
-	if err == nil {
-		t.insertDeliveries(made, busy)
-	}
-	return err
+	t.insertDeliveries(made)
+	return nil
 }
 
 // readFallbacks returns the events of deliveries, and the fallbacks that were made for these events.

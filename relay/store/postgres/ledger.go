@@ -50,30 +50,6 @@ func (s *Store) IndexEvents(ctx context.Context, on bool) (store.IndexState, err
 	return state, err
 }
 
-// saveOutlines queues the outlines of new events, and counts them.
-func (in *intake) saveOutlines() {
-	var ids, replays []int64
-	var sources, names, projects, kinds, subjects, outcomes, ruleTexts []string
-	for _, a := range in.arrivals {
-		if a.receipt.Duplicate || a.receipt.Err != nil {
-			continue
-		}
-		o := &a.plan.Outline
-		in.sums.Event(a.Event, o)
-		ids, replays = append(ids, int64(a.ID)), append(replays, int64(a.ReplayOf))
-		sources, names = append(sources, clean(a.Source)), append(names, clean(a.Name))
-		projects, kinds = append(projects, clean(a.Project)), append(kinds, a.Kind)
-		subjects, outcomes = append(subjects, clean(o.Subject)), append(outcomes, o.Outcome)
-		ruleTexts = append(ruleTexts, clean(o.RulesText()))
-	}
-	if len(ids) > 0 {
-		in.queue(`INSERT INTO outlines (id, source, name, project, kind, replay_of, subject, outcome, rules)
-			SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[],
-				$7::text[], $8::text[], $9::text[])`,
-			ids, sources, names, projects, kinds, replays, subjects, outcomes, ruleTexts)
-	}
-}
-
 // decideStored queues the decision about an event that is stored, and counts it.
 func (t *tx) decideStored(id store.ID, plan *store.Plan) {
 	const outline = `UPDATE outlines SET subject = $2, outcome = $3, rules = $4, tx = pg_current_xact_id()

@@ -28,6 +28,8 @@ func TestPostgres(t *testing.T) {
 	t.Run("is shared by relays", func(t *testing.T) { testRelays(t, s) })
 	t.Run("brings tables of each version up", func(t *testing.T) { testUpgrades(t, c) })
 	t.Run("is not opened where it would do harm", func(t *testing.T) { testRefusals(t, c) })
+	t.Run("finds the first of a stream by its index", func(t *testing.T) { testPlans(t, s) })
+	t.Run("has leases of what it may send only", func(t *testing.T) { testNewLeases(t, s) })
 	t.Run("is read without a relay", func(t *testing.T) { testPostgresReader(t, s) })
 	t.Run("is not read where there is nothing to read", func(t *testing.T) { testPostgresReaderRefusals(t, c) })
 	t.Run("is not opened behind a pooler of transactions", func(t *testing.T) { testPoolers(t, c) })

@@ -94,11 +94,7 @@ func (f *firing) run() error {
 	f.lockChanged()
 	f.lockStreams(f.made)
 	f.saveEvents()
-	busy, err := f.busyStreams(f.made)
-	if err != nil {
-		return err
-	}
-	f.insertDeliveries(f.made, busy)
+	f.insertDeliveries(f.made)
 	f.saveKeys()
 	if f.woken.AnyFired() {
 		f.audit(f.note)

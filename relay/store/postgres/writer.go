@@ -53,7 +53,7 @@ type writer struct {
 	store    *Store
 	slots    chan int               // those that are free
 	run      func(*tx, []*op) error // executes a group, up to the commit
-	deciding sync.Mutex             // held by a transaction until it has all locks
+	deciding sync.Mutex             // held by a transaction until it has all locks of keys
 }
 
 func newWriter(s *Store, run func(*tx, []*op) error, slots ...int) *writer {
@@ -135,7 +135,7 @@ type tx struct {
 	after   []func(committed bool)     // what to do when it has ended
 	before  []func()                   // what to queue once all that was queued before the commit is answered
 	sums    ledger.Sums                // what is counted
-	locked  func()                     // tells a writer that the transaction asks for no more locks
+	locked  func()                     // tells a writer that the transaction asks for no more locks of keys
 	sent    bool                       // the commit was sent
 	ended   bool                       // nothing is left to roll back
 	broken  bool                       // the connection cannot be used any more

@@ -25,13 +25,15 @@ func handOverCases() map[string]func(*Fixture) {
 			f.FinishAs(store.Delivered, time.Time{}, id)
 			f.Equal("state", f.Find(id).State, store.Delivered)
 		},
-		"a delivery behind another one of its key is not given at once": func(f *Fixture) {
+		"deliveries behind another one of their key are not given at once": func(f *Fixture) {
 			first, _ := take(f, "k")
-			second, r := take(f, "k")
-			f.Equal("claimed, pending", []any{r.Claimed, r.Pending}, []any{[]store.ID{}, []string{"n"}})
+			second, third, other := f.MakeDelivery("n", "k"), f.MakeDelivery("n", "k"), f.MakeDelivery("n", "j")
+			second.Claim, third.Claim, other.Claim = true, true, true
+			r := f.AcceptDeliveries(second, third, other)
+			f.Equal("claimed, pending", []any{r.Claimed, r.Pending}, []any{[]store.ID{other.ID}, []string{"n"}})
 			f.Equal("nothing is due", len(f.ClaimIDs()), 0)
 			f.FinishAs(store.Delivered, time.Time{}, first)
-			f.Equal("the second is next", f.ClaimIDs(), []store.ID{second})
+			f.Equal("the others are next", f.ClaimIDs(), []store.ID{second.ID, third.ID})
 		},
 		"a delivery claimed as it was made can be handed back and tried again": func(f *Fixture) {
 			id, _ := take(f, "k")
