@@ -36,7 +36,7 @@ func (db *DB) documents(ctx context.Context, ids []store.ID) (d documents, err e
 	if err != nil {
 		return d, engine.Wrap(err, "reading events to be found")
 	}
-	err = db.Query(ctx, "SELECT event_id, rule, notifier, title FROM "+db.Dialect.DeliveriesOf+" d", some,
+	err = db.Query(ctx, "SELECT event_id, rule, notifier, title FROM "+db.Dialect.DeliveriesOf+" made", some,
 		func(r Row) error {
 			if i, known := at[r.ID(0)]; known {
 				d.list[i].Deliveries = append(d.list[i].Deliveries, search.Message{Rule: r.Text(1), Notifier: r.Text(2), Title: r.Text(3)})

@@ -144,7 +144,7 @@ func (f *filling) deliveries(ctx context.Context, events []store.ID) error {
 		return nil
 	}
 	notifiers := map[store.ID]string{}
-	q := "SELECT id, notifier, state, created_at, updated_at FROM " + f.Dialect.DeliveriesOf + " d"
+	q := "SELECT id, notifier, state, created_at, updated_at FROM " + f.Dialect.DeliveriesOf + " made"
 	err := f.Query(ctx, q, []any{f.IDs(events)}, func(r Row) error {
 		notifiers[r.ID(0)] = r.Text(1)
 		state, made, changed := store.State(r.Text(2)), r.Time(3), r.Time(4)

@@ -36,7 +36,7 @@ func (db *DB) MessagesOf(ctx context.Context, events []store.ID) (map[store.ID][
 		return made, nil
 	}
 	q := "SELECT event_id, fallback_for, rule, notifier, title FROM " + db.Dialect.DeliveriesOf +
-		" d ORDER BY event_id, id"
+		" made ORDER BY event_id, id"
 	err := db.Query(ctx, q, []any{db.IDs(events)}, func(r Row) error {
 		if r.ID(1) == 0 {
 			made[r.ID(0)] = append(made[r.ID(0)], store.Made{Rule: r.Text(2), Notifier: r.Text(3), Title: r.Text(4)})

@@ -68,7 +68,7 @@ func (db *DB) DeliveryStates(ctx context.Context, events []store.ID) (map[store.
 		sending = db.Sending()
 	}
 	q := "SELECT event_id, id, state, next_at, CASE WHEN state = 'cancelled' THEN error END FROM " +
-		db.Dialect.DeliveriesOf + " d"
+		db.Dialect.DeliveriesOf + " made"
 	err := db.Query(ctx, q, []any{db.IDs(events)}, func(r Row) error {
 		s, state := found[r.ID(0)], store.State(r.Text(2))
 		if s.Count == nil {

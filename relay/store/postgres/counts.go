@@ -44,8 +44,7 @@ func (s *Store) Load() store.Load {
 // index, and what is being sent.
 func (s *Store) Backlog(ctx context.Context) ([]store.Backlog, error) {
 	const q = `SELECT c.notifier, c.unfinished, c.dead, coalesce(least(s.oldest, (
-			SELECT d.created_at FROM deliveries d WHERE d.state = 'pending' AND d.notifier = c.notifier
-			ORDER BY d.id LIMIT 1)), 0)
+			SELECT min(created_at) FROM deliveries d WHERE d.state = 'pending' AND d.notifier = c.notifier)), 0)
 		FROM (SELECT notifier, sum(unfinished)::bigint AS unfinished, sum(dead)::bigint AS dead
 			FROM counts GROUP BY notifier) c
 		LEFT JOIN (SELECT notifier, min(created_at) AS oldest FROM deliveries WHERE state = 'sending'

@@ -293,10 +293,12 @@ func (t *tx) fallBack(done []*store.Outcome, ended map[store.ID]bool) error {
 	return nil
 }
 
+// fallbacksOf reads the events of deliveries, with the fallbacks of each. All fallbacks are in deliveries_apart.
+const fallbacksOf = `SELECT d.id, d.event_id, coalesce(f.id, 0), coalesce(f.fallback_for, 0), coalesce(f.state, '')
+	FROM deliveries d LEFT JOIN deliveries f ON f.event_id = d.event_id AND f.fallback_for <> 0 WHERE d.id = ANY ($1)`
+
 // readFallbacks returns the events of deliveries, and the fallbacks that were made for these events.
 func (t *tx) readFallbacks(of []int64) (events map[store.ID]store.ID, made []engine.Fallback, err error) {
-	const q = `SELECT d.id, d.event_id, coalesce(f.id, 0), coalesce(f.fallback_for, 0), coalesce(f.state, '')
-		FROM deliveries d LEFT JOIN deliveries f ON f.event_id = d.event_id AND f.fallback_for <> 0 WHERE d.id = ANY ($1)`
 	events = map[store.ID]store.ID{}
 	t.queueRows(func(rows pgx.Rows) error {
 		var id, event store.ID
@@ -306,7 +308,7 @@ func (t *tx) readFallbacks(of []int64) (events map[store.ID]store.ID, made []eng
 			made = append(made, f)
 		}
 		return err
-	}, q, of)
+	}, fallbacksOf, of)
 	return events, made, engine.Wrap(t.send(), "reading the fallbacks of events")
 }
 

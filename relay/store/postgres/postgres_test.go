@@ -26,6 +26,7 @@ func TestPostgres(t *testing.T) {
 		})
 	})
 	t.Run("is shared by relays", func(t *testing.T) { testRelays(t, s) })
+	t.Run("finds the deliveries of events without reading all", func(t *testing.T) { testPlans(t, c) })
 	t.Run("brings tables of each version up", func(t *testing.T) { testUpgrades(t, c) })
 	t.Run("is not opened where it would do harm", func(t *testing.T) { testRefusals(t, c) })
 	t.Run("finds the first of a stream by its index", func(t *testing.T) { testPlans(t, s) })

@@ -197,5 +197,5 @@ const schema6 = `
 DROP INDEX deliveries_event;
 CREATE INDEX deliveries_apart ON deliveries (event_id) WHERE ` + apart + `;
 DROP INDEX deliveries_oldest;
-CREATE INDEX deliveries_oldest ON deliveries (notifier, id) WHERE state = 'pending';
+CREATE INDEX deliveries_oldest ON deliveries (notifier, created_at) WHERE state = 'pending';
 `

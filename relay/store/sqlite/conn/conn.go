@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -104,6 +105,9 @@ func (c *Conn) Each(query string, args []any, each func(Row)) error {
 		return nil
 	})
 }
+
+// Queries returns the statements that were prepared, so that a test can ask for their plans.
+func (c *Conn) Queries() []string { return slices.Collect(maps.Keys(c.stmts)) }
 
 // Sixteen is a list of so many parameters, for queryMany.
 const Sixteen = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
