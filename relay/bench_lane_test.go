@@ -87,12 +87,12 @@ func fillStore(b testing.TB, dir, notifier string, n int) {
 	for from := 0; from < n; from += 500 {
 		batch := make([]store.Event, min(500, n-from))
 		for i := range batch {
-			batch[i] = store.Event{ID: ids.Next(time.Now()), Source: "qase", Name: "run.completed", Project: "WEB",
+			batch[i] = store.Event{ID: ids.NextEvent(time.Now()), Source: "qase", Name: "run.completed", Project: "WEB",
 				Hash: sha256.Sum256(fmt.Append([]byte(notifier), from+i)), Body: []byte(finishedRun(from +
 					i)), ReceivedAt: time.Now()}
 		}
 		if _, err := s.Accept(b.Context(), batch, func(i int, _ func(string) ([]byte, error)) (store.Plan, error) {
-			return store.Plan{Decisions: []byte("{}"), Deliveries: []store.NewDelivery{{ID: ids.Next(time.Now()),
+			return store.Plan{Decisions: []byte("{}"), Deliveries: []store.NewDelivery{{ID: batch[i].ID + 1,
 				Rule: "done", Notifier: notifier,
 				OrderKey: fmt.Sprint("qase/WEB/run/", from+i), Title: "3 failed", Message: []byte(storedMessage)}}}, nil
 		}); err != nil {

@@ -34,7 +34,9 @@ func testUpgrades(t *testing.T, c *pgtest.Cluster) {
 			VALUES (%[1]d, 'qase', 'run.completed', 'WEB', %[2]d, 0, '[1]', '{"n":1}');
 			INSERT INTO deliveries (id, event_id, fallback_for, rule, notifier, order_key, title, state, next_at, wait, lease,
 				created_at, first_at, updated_at, error, message)
-			VALUES (%[1]d + 1, %[1]d, 0, 'r', 'n', '', 't', 'dead', NULL, 0, 1, %[2]d, %[2]d, %[2]d, 'no', '\x01');
+			VALUES (%[1]d + 1, %[1]d, 0, 'r', 'n', '', 't', 'dead', NULL, 0, 1, %[2]d, %[2]d, %[2]d, 'no', '\x01'),
+				(%[1]d + 100, %[1]d, 0, 'r', 'n', '', 't', 'dead', NULL, 0, 1, %[2]d, %[2]d, %[2]d, 'no', '\x01'),
+				(%[1]d + 2, %[1]d, %[1]d + 1, 'r', 'n', '', 't', 'dead', NULL, 0, 1, %[2]d, %[2]d, %[2]d, 'no', '\x01');
 			INSERT INTO attempts (delivery_id, lease, at, took, status, reason, error, response)
 			VALUES (%[1]d + 1, 1, %[2]d, 5000000, '', 'client', 'no', '')`,
 			id, at.UnixMilli()))
@@ -47,7 +49,7 @@ func testUpgrades(t *testing.T, c *pgtest.Cluster) {
 		f := &storetest.Fixture{T: t, Store: s}
 		if version < outlinesVersion {
 			f.CheckFilled(map[string]string{
-				store.TallyEvent: "WEB matched 1", store.TallyRule: "r matched 1", store.TallyDelivery: "n dead 1",
+				store.TallyEvent: "WEB matched 1", store.TallyRule: "r matched 1", store.TallyDelivery: "n dead 3",
 				store.TallyReason: "n client 1", store.TallyAttempt: "n 03 1", store.TallySent: "",
 			}, other)
 		}
@@ -56,7 +58,7 @@ func testUpgrades(t *testing.T, c *pgtest.Cluster) {
 			t.Error(err)
 		}
 		ev, err := s.Event(t.Context(), id)
-		if err != nil || string(ev.Body) != `{"n":1}` || len(ev.Deliveries) != 1 || ev.Deliveries[0] != id+1 {
+		if err != nil || string(ev.Body) != `{"n":1}` || !slices.Equal(ev.Deliveries, []store.ID{id + 1, id + 2, id + 100}) {
 			t.Errorf("%s: %+v, %v", name, ev, err)
 		}
 		if err := s.Close(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -177,5 +178,35 @@ func TestVersion9CountsAnew(t *testing.T) {
 	checkCounts(t, s)
 	if claimed, err := s.Claim(t.Context(), "n", 10); err != nil || len(claimed) == 0 {
 		t.Errorf("claimed %d (%v)", len(claimed), err)
+	}
+}
+
+// The deliveries that earlier releases have made are found, whatever their ids are.
+func TestVersion10FindsTheDeliveriesOfEarlierReleases(t *testing.T) {
+	path, event := version1(t, time.Now())
+	c, err := conn.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := strings.Join(tables.Migrations()[1:9], ";\n") + ";PRAGMA user_version = 9;" +
+		fmt.Sprintf("UPDATE deliveries SET id = %[1]d + 100 WHERE id = %[1]d + 3; UPDATE deliveries SET id = %[1]d - 7 WHERE id = %[1]d + 4;"+
+			"UPDATE deliveries SET fallback_for = 1 WHERE id = %[1]d + 5", event)
+	if err := errors.Join(c.Configure(conn.ForWriting()), c.Run(steps), c.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s := openTest(t, path, nil)
+	defer func() { _ = s.Close() }()
+	ev, err := s.Event(t.Context(), event)
+	want := []store.ID{event - 7, event + 1, event + 2, event + 5, event + 6, event + 100}
+	if err != nil || !slices.Equal(ev.Deliveries, want) {
+		t.Errorf("deliveries %v (%v), want %v", ev.Deliveries, err, want)
+	}
+	inIndex := []store.ID{}
+	const q = "SELECT id FROM deliveries INDEXED BY deliveries_apart WHERE fallback_for IS NOT NULL OR id - event_id NOT BETWEEN 1 AND 15 ORDER BY id"
+	if err := s.list(t.Context(), q, nil, func(r conn.Row) { inIndex = append(inIndex, r.ID(0)) }); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(inIndex, []store.ID{event - 7, event + 5, event + 100}) {
+		t.Errorf("the index has %v", inIndex)
 	}
 }

@@ -65,12 +65,12 @@ func (l *Traffic) Next() (store.Event, store.Plan) {
 	key := fmt.Sprintf("entity/WEB/run/%d", n/4)
 	body := fmt.Appendf(nil, `{"pid":%d,"n":%d,"x":"%s"}`, os.Getpid(), n, l.body)
 	ev := store.Event{
-		ID: l.IDs.Next(time.Now()), Source: "qase", Name: "run.completed", Project: "WEB", Body: body,
+		ID: l.IDs.NextEvent(time.Now()), Source: "qase", Name: "run.completed", Project: "WEB", Body: body,
 		Hash: sha256.Sum256(body), ReceivedAt: time.Now(), Keys: []string{key},
 	}
 	return ev, store.Plan{
 		Decisions: l.body[:300],
-		Deliveries: []store.NewDelivery{{ID: ev.ID + 1<<22, Rule: "failed-run", Notifier: "slack", OrderKey: key,
+		Deliveries: []store.NewDelivery{{ID: ev.ID + 1, Rule: "failed-run", Notifier: "slack", OrderKey: key,
 			Title: "3 failed", Message: l.body[:600]}},
 		Changes: []store.Change{{Key: key, Value: l.body[:300], Expires: ev.ReceivedAt.Add(time.Hour)}},
 	}
