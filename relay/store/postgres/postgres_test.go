@@ -13,6 +13,7 @@ import (
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/pgtest"
 	"qaserelay/relay/store/storetest"
+	"qaserelay/relay/store/storetest/apart"
 )
 
 // TestPostgres runs all on one server, since that takes a while to make.
@@ -20,13 +21,12 @@ func TestPostgres(t *testing.T) {
 	c := pgtest.New(t, "fsync=off")
 	s := newSchemas(t, c)
 	t.Run("passes the conformance suite", func(t *testing.T) {
-		storetest.Run(t, func(t *testing.T,
-			now func() time.Time) func() store.Store {
-			return postgresPlace(s.take(t))(t, now)
-		})
+		place := func(t *testing.T, now func() time.Time) func() store.Store { return postgresPlace(s.take(t))(t, now) }
+		storetest.Run(t, place)
+		apart.Run(t, place)
 	})
 	t.Run("is shared by relays", func(t *testing.T) { testRelays(t, s) })
-	t.Run("finds the deliveries of events without reading all", func(t *testing.T) { testPlans(t, c) })
+	t.Run("finds the deliveries of events without reading all", func(t *testing.T) { testLookups(t, c) })
 	t.Run("brings tables of each version up", func(t *testing.T) { testUpgrades(t, c) })
 	t.Run("is not opened where it would do harm", func(t *testing.T) { testRefusals(t, c) })
 	t.Run("finds the first of a stream by its index", func(t *testing.T) { testPlans(t, s) })

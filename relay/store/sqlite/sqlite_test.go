@@ -18,10 +18,12 @@ import (
 	"qaserelay/relay/store/sqlite/dbfile"
 	"qaserelay/relay/store/sqlite/tables"
 	"qaserelay/relay/store/storetest"
+	"qaserelay/relay/store/storetest/apart"
 )
 
 func TestSQLiteKeepsWhatEveryStorePromises(t *testing.T) {
 	storetest.Run(t, sqlitePlace)
+	apart.Run(t, sqlitePlace)
 }
 
 func sqlitePlace(t *testing.T, now func() time.Time) func() store.Store {

@@ -27,7 +27,7 @@ func Run(t *testing.T, f Factory, topics ...string) {
 		"deliver": deliverCases(), "order": orderCases(), "wait": waitCases(), "fallback": fallbackCases(),
 		"list": listCases(), "load": loadCases(), "keep": keepCases(), "clock": clockCases(), "states": stateCases(),
 		"slots": slotCases(), "slots that are kept": slotKeepCases(), "open slots": openCases(),
-		"outlines": outlineCases(), "tallies": tallyCases(), "audit": auditCases(), "search": searchCases(), "history": historyCases(), "apart": apartCases(),
+		"outlines": outlineCases(), "tallies": tallyCases(), "audit": auditCases(), "search": searchCases(), "history": historyCases(),
 	} {
 		if len(topics) == 0 || slices.Contains(topics, topic) {
 			t.Run(topic, func(t *testing.T) { runCases(t, cases, f) })

@@ -47,9 +47,9 @@ func (a *asked) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQue
 
 func (*asked) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// testPlans makes sure that no query about the deliveries of events reads all deliveries, whether it is planned for its
+// testLookups makes sure that no query about the deliveries of events reads all deliveries, whether it is planned for its
 // arguments or for any.
-func testPlans(t *testing.T, c *pgtest.Cluster) {
+func testLookups(t *testing.T, c *pgtest.Cluster) {
 	url := c.Schema(t, "plans")
 	if err := openPostgres(t, url, nil).Close(); err != nil {
 		t.Fatal(err)
