@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"qaserelay/relay/config"
 	"qaserelay/relay/store"
+	"qaserelay/relay/store/groupcommit"
 )
 
 const (
@@ -15,31 +18,36 @@ const (
 	maxBatch = 512
 	// maxBatchBytes is about how many bytes of bodies one transaction stores at most.
 	maxBatchBytes = 4 << 20
+	// fewEvents is the least number that are stored beside another batch. Fewer wait for its end, since a transaction of
+	// their own would cost more than it gains.
+	fewEvents = 16
 	// commitTimeout bounds a transaction: the sender waits for 15 seconds, and needs an answer also when it fails.
 	commitTimeout = 8 * time.Second
 )
 
-// batchStore is a store that takes a batch while it writes the one before it, once it has called [store.Next].
-type batchStore interface {
-	// Batches returns how many calls of Accept are under way at the same time.
-	Batches() int
-}
-
-// batch is one call of the store's Accept.
+// batch is what one transaction stores. Its events are taken from the inbox when that begins.
 type batch struct {
 	events []*pendingEvent
-	next   func()        // tells that the next batch may be taken; it may be called again
+	once   sync.Once
+	taken  chan struct{} // closed when events is set
 	ended  chan struct{} // closed when the batch is stored, or has failed
 }
 
+// take gives the first caller up to so many events of the inbox, and others none.
+func (b *batch) take(inbox *groupcommit.Queue[*pendingEvent], most int) (events []*pendingEvent) {
+	b.once.Do(func() {
+		events = inbox.Take(most)
+		b.events = events
+		close(b.taken)
+	})
+	return events
+}
+
 // commitAll commits the events of the inbox until it is closed and empty. While one batch is written, the next one
-// gathers: an idle relay adds no delay, a busy one needs few fsyncs. Batches are settled in their order.
+// gathers: an idle relay adds no delay, a busy one needs few fsyncs. The next one waits in the store for its turn, so that
+// no time passes between the two. Batches are settled in their order.
 func (e *Engine) commitAll(ctx context.Context) {
-	most := 1
-	if s, ok := e.Store.(batchStore); ok {
-		most = s.Batches()
-	}
-	room, committing := make(chan struct{}, most), make(chan *batch, most)
+	committing := make(chan *batch, 4)
 	var settling sync.WaitGroup
 	settling.Go(func() {
 		for b := range committing {
@@ -50,76 +58,74 @@ func (e *Engine) commitAll(ctx context.Context) {
 	})
 	defer settling.Wait()
 	defer close(committing)
-	for {
-		room <- struct{}{}
-		events := e.inbox.Take(maxBatch)
-		if len(events) == 0 {
-			return
-		}
-		next := make(chan struct{})
-		b := &batch{events, sync.OnceFunc(func() { close(next) }), make(chan struct{})}
+	var underWay atomic.Int64
+	enough := func(events int) bool { return events >= fewEvents || underWay.Load() == 0 }
+	for e.inbox.Await(enough) {
+		b := &batch{taken: make(chan struct{}), ended: make(chan struct{})}
+		underWay.Add(1)
 		go func() {
-			e.commitOne(ctx, b)
-			<-room
+			e.commit(ctx, b)
 			close(b.ended)
+			underWay.Add(-1)
+			e.inbox.AskAgain()
 		}()
 		committing <- b
-		select {
-		case <-next:
-		case <-b.ended:
-		}
+		<-b.taken
 	}
 }
 
-// commitOne stores a batch if there is capacity.
-func (e *Engine) commitOne(ctx context.Context, b *batch) {
-	if err := e.checkCapacity(); err != nil {
-		setError(b.events, err)
-		return
-	}
-	e.commit(ctx, b)
-}
-
-// commit stores a batch, and sets the error of each event. If the store cannot keep some of the data, it stores each
-// half, so that one event fails no other.
+// commit stores a batch if there is capacity. If it fails before its turn, only the events fail that have waited from its
+// beginning.
 func (e *Engine) commit(ctx context.Context, b *batch) {
-	err := e.storeBatch(ctx, b)
-	if half := len(b.events) / 2; half > 0 && errors.Is(err, store.ErrData) {
-		e.commit(ctx, &batch{events: b.events[:half], next: func() {}}) // the next batch comes behind both
-		e.commit(ctx, &batch{events: b.events[half:], next: b.next})
-		return
+	waiting := e.inbox.Len()
+	err := e.checkCapacity()
+	if err == nil {
+		err = e.storeBatch(ctx, func() []*pendingEvent { return b.take(&e.inbox, maxBatch) })
 	}
-	setError(b.events, err)
+	b.take(&e.inbox, waiting)
+	e.setError(ctx, b.events, err)
 }
 
-func setError(batch []*pendingEvent, err error) {
-	for _, p := range batch {
+// setError sets the error of each event. If the store cannot keep some of the data, it stores each half, so that one
+// event fails no other.
+func (e *Engine) setError(ctx context.Context, events []*pendingEvent, err error) {
+	if half := len(events) / 2; half > 0 && errors.Is(err, store.ErrData) {
+		for _, part := range [][]*pendingEvent{events[:half], events[half:]} {
+			e.setError(ctx, part, e.storeBatch(ctx, func() []*pendingEvent { return part }))
+		}
+		return
+	}
+	for _, p := range events {
 		if p.err = err; err == nil {
 			p.err = p.receipt.Err
 		}
 	}
 }
 
-// storeBatch writes a batch, with all that is decided on it, in one transaction.
-func (e *Engine) storeBatch(ctx context.Context, b *batch) error {
-	ctx, cancel := context.WithTimeout(store.WithNext(ctx, b.next), commitTimeout)
-	defer cancel()
-	cfg, claims, batch := e.Config(), e.dispatcher.NewPromise(), b.events
-	events := make([]store.Event, len(batch))
-	for i, p := range batch {
-		keys := e.stateKeys(cfg, p)
-		p.id = e.IDs.NextEvent(e.Now())
-		events[i] = store.Event{ID: p.id, Source: p.event.Source, Name: p.event.Name,
-			Project: p.event.Project, Hash: p.hash, Body: p.event.Body, ReceivedAt: p.event.ReceivedAt,
-			Keys: keys, MoreKeys: e.moreKeys(cfg, p, keys), ReplayOf: p.replayOf}
-	}
-	start := time.Now()
-	receipts, err := e.Store.Accept(ctx, events, func(i int, get func(string) ([]byte, error)) (store.Plan, error) {
+// storeBatch writes a batch, with all that is decided on it, in one transaction. It waits for the turn of the batch as long
+// as for its commit at most.
+func (e *Engine) storeBatch(ctx context.Context, take func() []*pendingEvent) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	limit := time.AfterFunc(commitTimeout, func() { cancel(context.DeadlineExceeded) })
+	defer limit.Stop()
+	var cfg *config.Config
+	var batch []*pendingEvent
+	var start time.Time
+	claims := e.dispatcher.NewPromise()
+	receipts, err := e.Store.AcceptFrom(ctx, func() []store.Event {
+		limit.Reset(commitTimeout)
+		cfg, batch, start = e.Config(), take(), time.Now()
+		return e.toStore(cfg, batch)
+	}, func(i int, get func(string) ([]byte, error)) (store.Plan, error) {
 		plan, err := e.plan(cfg, batch[i], get)
 		claims.Ask(len(batch[i].event.Body), plan.Deliveries)
 		batch[i].plan = plan
 		return plan, err
 	})
+	if cause := context.Cause(ctx); cause != nil && errors.Is(err, context.Canceled) {
+		err = cause
+	}
 	switch {
 	case errors.Is(err, store.ErrBroken):
 		e.fail(fmt.Errorf("storing events: %w", err))
@@ -132,6 +138,19 @@ func (e *Engine) storeBatch(ctx context.Context, b *batch) error {
 		}
 	}
 	return err
+}
+
+// toStore returns the events of a batch as they are stored, with new ids.
+func (e *Engine) toStore(cfg *config.Config, batch []*pendingEvent) []store.Event {
+	events := make([]store.Event, len(batch))
+	for i, p := range batch {
+		keys := e.stateKeys(cfg, p)
+		p.id = e.IDs.NextEvent(e.Now())
+		events[i] = store.Event{ID: p.id, Source: p.event.Source, Name: p.event.Name,
+			Project: p.event.Project, Hash: p.hash, Body: p.event.Body, ReceivedAt: p.event.ReceivedAt,
+			Keys: keys, MoreKeys: e.moreKeys(cfg, p, keys), ReplayOf: p.replayOf}
+	}
+	return events
 }
 
 // settle begins what follows from stored events: it looks for due slots, asks the Qase API, wakes the lanes with new work

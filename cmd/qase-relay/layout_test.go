@@ -114,6 +114,7 @@ func mayImport() map[string][]string {
 		"relay/store/storetest/seed":      {"relay/store", "relay/store/ledger", "relay/store/transfer"}, // for tests
 		"relay/store/storetest/slotbench": {"relay/store", "relay/store/storetest"},                      // for tests
 		"relay/store/storetest/apart":     {"relay/store", "relay/store/storetest"},                      // for tests
+		"relay/store/storetest/turns":     {"relay/store", "relay/store/storetest"},                      // for tests
 		"relay/store/storetest":           {"relay/store", "relay/store/engine", "relay/store/search"},   // for tests
 		"relay/store/memory":              {"relay/store", "relay/store/engine", "relay/store/search"},   // for tests
 		"relay/store/transfer":            {},

@@ -82,6 +82,11 @@ type Intake interface {
 	// batch, and reads what decide writes only if Accept returned no error. Deliveries claimed for that caller become
 	// due.
 	Accept(ctx context.Context, batch []Event, decide Decide) ([]Receipt, error)
+	// AcceptFrom is Accept for a batch that is not made before its transaction begins, so that it has all events that
+	// have come until then. The store calls take once; the batch may be empty. Several calls may wait for their turn, and
+	// the next one may have it while the disk has not confirmed the one before. If take was not called, nothing was
+	// stored.
+	AcceptFrom(ctx context.Context, take func() []Event, decide Decide) ([]Receipt, error)
 	// Purge deletes events older than the given moments, in steps short enough not to disturb other writers, and
 	// expired keys and body hashes. It keeps events with unfinished deliveries, those with dead ones until the second
 	// moment, and those of items. Slots of dry runs that nothing has fired for a day are deleted.

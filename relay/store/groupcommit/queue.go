@@ -59,6 +59,24 @@ func (q *Queue[T]) Take(most int) []T {
 	return batch
 }
 
+// Await waits until enough is true of the number of items, and reports whether there are any; when the queue is closed it
+// does not wait. It asks again whenever an item is put, and after [Queue.AskAgain].
+func (q *Queue[T]) Await(enough func(items int) bool) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for q.isOpen && (len(q.items) == 0 || !enough(len(q.items))) {
+		q.more.Wait()
+	}
+	return len(q.items) > 0
+}
+
+// AskAgain has Await ask whether there are enough items, since something else has changed.
+func (q *Queue[T]) AskAgain() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.more.Broadcast()
+}
+
 // fitting returns the number of items, from the first on, that weigh at most so much; it is 0 only without items.
 func (q *Queue[T]) fitting(most int) int {
 	if q.Weight == nil {

@@ -109,13 +109,19 @@ func (m *Store) IDOf(t *testing.T, notifier, title string) store.ID {
 func (m *Store) get(key string) ([]byte, error) { return m.Values[key], m.GetFails }
 
 // Accept implements store.Store. It calls decide twice, as when a transaction is repeated.
-func (m *Store) Accept(_ context.Context, batch []store.Event, decide store.Decide) ([]store.Receipt, error) {
+func (m *Store) Accept(ctx context.Context, batch []store.Event, decide store.Decide) ([]store.Receipt, error) {
+	return m.AcceptFrom(ctx, func() []store.Event { return batch }, decide)
+}
+
+// AcceptFrom implements store.Store.
+func (m *Store) AcceptFrom(_ context.Context, take func() []store.Event, decide store.Decide) ([]store.Receipt, error) {
 	time.Sleep(m.Slow)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.fails != nil {
 		return nil, m.fails
 	}
+	batch := take()
 	if m.Refused != "" && slices.ContainsFunc(batch, func(e store.Event) bool { return e.Project == m.Refused }) {
 		return nil, store.ErrData
 	}

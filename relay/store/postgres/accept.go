@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/jackc/pgx/v5"
 
@@ -22,6 +23,7 @@ const plansOnce = `SELECT set_config('plan_cache_mode', 'force_generic_plan', tr
 
 // acceptance is one call of Accept.
 type acceptance struct {
+	take     func() []store.Event // makes the batch
 	batch    []store.Event
 	decide   store.Decide
 	receipts []store.Receipt
@@ -29,18 +31,19 @@ type acceptance struct {
 
 // Accept implements store.Store.
 func (s *Store) Accept(ctx context.Context, batch []store.Event, decide store.Decide) ([]store.Receipt, error) {
-	if len(batch) == 0 {
-		return nil, nil
-	}
-	next := store.Next(ctx)
-	a := &acceptance{batch: batch, decide: func(i int, get func(string) ([]byte, error)) (store.Plan, error) {
-		plan, err := decide(i, get)
-		if i == len(batch)-1 {
-			next()
-		}
-		return plan, err
-	}}
-	if err := s.events.Do(ctx, 4*len(batch), &op{accept: a}); err != nil {
+	a := &acceptance{take: func() []store.Event { return batch }, decide: decide}
+	return s.acceptAs(ctx, a, len(batch))
+}
+
+// AcceptFrom implements store.Store.
+func (s *Store) AcceptFrom(ctx context.Context, take func() []store.Event, decide store.Decide) ([]store.Receipt, error) {
+	const expected = 64
+	return s.acceptAs(ctx, &acceptance{take: sync.OnceValue(take), decide: decide}, expected)
+}
+
+// acceptAs stores a batch of about so many events.
+func (s *Store) acceptAs(ctx context.Context, a *acceptance, events int) ([]store.Receipt, error) {
+	if err := s.events.Do(ctx, 4*events, &op{accept: a}); err != nil {
 		return nil, fmt.Errorf("storing events: %w%s", err, session.Remedy(err))
 	}
 	return a.receipts, nil
@@ -86,6 +89,7 @@ func (t *tx) acceptGroup(group []*op) error {
 }
 
 func (in *intake) add(a *acceptance) {
+	a.batch = a.take()
 	a.receipts = make([]store.Receipt, len(a.batch))
 	for i := range a.batch {
 		decide := func(get func(string) ([]byte, error)) (store.Plan, error) { return a.decide.Call(i, get) }

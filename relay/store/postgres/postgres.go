@@ -143,7 +143,6 @@ func (s *Store) inspect(ctx context.Context) error {
 
 // Batches returns how many calls of Accept are under way at the same time: the next batch is decided while the one before
 // it is written.
-func (s *Store) Batches() int { return s.events.Groups }
 
 // Close implements store.Store. Other relays take over what this one has claimed.
 func (s *Store) Close() error { return s.close() }

@@ -14,6 +14,7 @@ import (
 	"qaserelay/relay/store/pgtest"
 	"qaserelay/relay/store/storetest"
 	"qaserelay/relay/store/storetest/apart"
+	"qaserelay/relay/store/storetest/turns"
 )
 
 // TestPostgres runs all on one server, since that takes a while to make.
@@ -24,6 +25,7 @@ func TestPostgres(t *testing.T) {
 		place := func(t *testing.T, now func() time.Time) func() store.Store { return postgresPlace(s.take(t))(t, now) }
 		storetest.Run(t, place)
 		apart.Run(t, place)
+		turns.Run(t, place)
 	})
 	t.Run("is shared by relays", func(t *testing.T) { testRelays(t, s) })
 	t.Run("finds the deliveries of events without reading all", func(t *testing.T) { testLookups(t, c) })

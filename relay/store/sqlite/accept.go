@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"qaserelay/relay/store"
 	"qaserelay/relay/store/engine"
@@ -10,6 +11,7 @@ import (
 
 // acceptance is one call of Accept. Its receipts are made anew whenever it runs.
 type acceptance struct {
+	take     func() []store.Event // makes the batch
 	batch    []store.Event
 	decide   store.Decide
 	receipts []store.Receipt
@@ -17,14 +19,21 @@ type acceptance struct {
 	stored   map[int]bool // events that are there, and are decided now
 }
 
-// Accept implements store.Store. The writer runs accept in the transaction of a group of calls.
+// Accept implements store.Store.
 func (s *Store) Accept(ctx context.Context, batch []store.Event, decide store.Decide) ([]store.Receipt, error) {
-	if len(batch) == 0 {
-		return nil, nil
-	}
-	a := &acceptance{batch: batch, decide: decide}
-	err := s.writer.Do(ctx, 4*len(batch), &op{
-		next: store.Next(ctx),
+	a := &acceptance{take: func() []store.Event { return batch }, decide: decide}
+	return s.acceptAs(ctx, a, len(batch))
+}
+
+// AcceptFrom implements store.Store.
+func (s *Store) AcceptFrom(ctx context.Context, take func() []store.Event, decide store.Decide) ([]store.Receipt, error) {
+	const expected = 64
+	return s.acceptAs(ctx, &acceptance{take: sync.OnceValue(take), decide: decide}, expected)
+}
+
+// acceptAs stores a batch of about so many events. The writer runs accept in the transaction of a group of calls.
+func (s *Store) acceptAs(ctx context.Context, a *acceptance, events int) ([]store.Receipt, error) {
+	err := s.writer.Do(ctx, 4*events, &op{
 		run:  func(t *tx) error { return t.accept(a) },
 		undo: func(t *tx) error { return t.finish(engine.HandBackNew(a.receipts)) },
 	})
@@ -37,6 +46,9 @@ func (s *Store) Accept(ctx context.Context, batch []store.Event, decide store.De
 // accept reads the state that the batch asks for, decides, and writes the rows. Changed keys and counts are written
 // once for all calls of the transaction, when it ends (see [tx.save]).
 func (t *tx) accept(a *acceptance) error {
+	if a.batch = a.take(); len(a.batch) == 0 {
+		return nil
+	}
 	a.receipts, a.plans = make([]store.Receipt, len(a.batch)), make([]store.Plan, len(a.batch))
 	if err := t.findDuplicates(a); err != nil {
 		return err
@@ -124,4 +136,3 @@ func (t *tx) insertEvents(a *acceptance) error {
 }
 
 // Batches tells that a batch may be taken while the one before it waits for the disk.
-func (s *Store) Batches() int { return 2 }

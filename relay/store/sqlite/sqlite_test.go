@@ -19,11 +19,13 @@ import (
 	"qaserelay/relay/store/sqlite/tables"
 	"qaserelay/relay/store/storetest"
 	"qaserelay/relay/store/storetest/apart"
+	"qaserelay/relay/store/storetest/turns"
 )
 
 func TestSQLiteKeepsWhatEveryStorePromises(t *testing.T) {
 	storetest.Run(t, sqlitePlace)
 	apart.Run(t, sqlitePlace)
+	turns.Run(t, sqlitePlace)
 }
 
 func sqlitePlace(t *testing.T, now func() time.Time) func() store.Store {

@@ -71,7 +71,7 @@ func TestATransactionThatFailsLeavesNothing(t *testing.T) {
 		if name == "big" {
 			ev.Body = make([]byte, 100<<10)
 		}
-		a := &acceptance{batch: []store.Event{ev}}
+		a := &acceptance{take: func() []store.Event { return []store.Event{ev} }}
 		a.decide = func(_ int, get func(string) ([]byte, error)) (store.Plan, error) {
 			before, err := get("big")
 			return store.Plan{Changes: []store.Change{{Key: name, Value: []byte(name)},

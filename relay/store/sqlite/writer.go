@@ -20,7 +20,6 @@ import (
 type op struct {
 	run  func(*tx) error
 	undo func(*tx) error // of an op that was committed although its caller had left; nil is nothing
-	next func()          // called when all is written but the commit, so that the next op can be made meanwhile; may be nil
 }
 
 // writer owns the connection that writes, and the state in memory that follows the file. It takes groups of ops into
@@ -76,8 +75,10 @@ func (w *writer) commit(group []*op, next func()) error {
 	if err := w.transact(group); err != nil {
 		return err
 	}
-	next()
-	if err := w.sync(); err != nil {
+	synced := make(chan error, 1)
+	go func() { synced <- w.sync() }()
+	next() // as this goroutine waits now, the next group begins at once
+	if err := <-synced; err != nil {
 		return w.breakFor(engine.Wrap(err, "committing"))
 	}
 	return w.watch.LookAgain() // nothing is confirmed that went into a file that is gone
@@ -127,11 +128,6 @@ func (w *writer) execute(t *tx, group []*op) error {
 	}
 	if err := t.save(); err != nil {
 		return err
-	}
-	for _, o := range group {
-		if o.next != nil {
-			o.next()
-		}
 	}
 	return engine.Wrap(w.end(), "committing")
 }
