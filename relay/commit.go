@@ -25,14 +25,6 @@ const (
 	commitTimeout = 8 * time.Second
 )
 
-// batch is what one transaction stores. Its events are taken from the inbox when that begins.
-type batch struct {
-	events []*pendingEvent
-	once   sync.Once
-	taken  chan struct{} // closed when events is set
-	ended  chan struct{} // closed when the batch is stored, or has failed
-}
-
 // take gives the first caller up to so many events of the inbox, and others none.
 func (b *batch) take(inbox *groupcommit.Queue[*pendingEvent], most int) (events []*pendingEvent) {
 	b.once.Do(func() {
@@ -84,22 +76,6 @@ func (e *Engine) commit(ctx context.Context, b *batch) {
 	}
 	b.take(&e.inbox, waiting)
 	e.setError(ctx, b.events, err)
-}
-
-// setError sets the error of each event. If the store cannot keep some of the data, it stores each half, so that one
-// event fails no other.
-func (e *Engine) setError(ctx context.Context, events []*pendingEvent, err error) {
-	if half := len(events) / 2; half > 0 && errors.Is(err, store.ErrData) {
-		for _, part := range [][]*pendingEvent{events[:half], events[half:]} {
-			e.setError(ctx, part, e.storeBatch(ctx, func() []*pendingEvent { return part }))
-		}
-		return
-	}
-	for _, p := range events {
-		if p.err = err; err == nil {
-			p.err = p.receipt.Err
-		}
-	}
 }
 
 // storeBatch writes a batch, with all that is decided on it, in one transaction. It waits for the turn of the batch as long

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"sync"
 
 	"qaserelay/notifiers"
 	"qaserelay/relay/asker"
@@ -66,6 +67,30 @@ func (e *Engine) enqueue(p *pendingEvent) error {
 		return ErrBusy
 	}
 	return err
+}
+
+// batch is what one transaction stores. Its events are taken from the inbox when that begins.
+type batch struct {
+	events []*pendingEvent
+	once   sync.Once
+	taken  chan struct{} // closed when events is set
+	ended  chan struct{} // closed when the batch is stored, or has failed
+}
+
+// setError sets the error of each event. If the store cannot keep some of the data, it stores each half, so that one
+// event fails no other.
+func (e *Engine) setError(ctx context.Context, events []*pendingEvent, err error) {
+	if half := len(events) / 2; half > 0 && errors.Is(err, store.ErrData) {
+		for _, part := range [][]*pendingEvent{events[:half], events[half:]} {
+			e.setError(ctx, part, e.storeBatch(ctx, func() []*pendingEvent { return part }))
+		}
+		return
+	}
+	for _, p := range events {
+		if p.err = err; err == nil {
+			p.err = p.receipt.Err
+		}
+	}
 }
 
 // wait returns how the commit went.

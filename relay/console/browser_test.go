@@ -147,13 +147,17 @@ func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 // eval returns the value of an expression in the page. A promise is awaited.
 func eval[T any](b *tab, expression string) T {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
-	defer cancel()
-	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	v, err := tryEval[T](b, expression)
 	if err != nil {
 		b.t.Fatalf("%s: %v", expression, err)
 	}
 	return v
+}
+
+func tryEval[T any](b *tab, expression string) (T, error) {
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	return chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 }
 
 // heard returns what the browser complained about, and forgets it.
@@ -186,12 +190,16 @@ func (b *tab) check(where string) {
 	}
 }
 
-// await waits until an expression is true.
+// await waits until an expression is true. While the tab goes to another page, the browser refuses to evaluate anything.
 func (b *tab) await(expression string) {
 	b.t.Helper()
-	for end := time.Now().Add(patience); !eval[bool](b, "(() => { try { return Boolean("+expression+") } catch { return false } })()"); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		is, err := tryEval[bool](b, "(() => { try { return Boolean("+expression+") } catch { return false } })()")
+		if is {
+			return
+		}
 		if time.Now().After(end) {
-			b.t.Fatalf("never true: %s\nat %s\n%s", expression, eval[string](b, "location.href"),
+			b.t.Fatalf("never true: %s (%v)\nat %s\n%s", expression, err, eval[string](b, "location.href"),
 				eval[string](b, "document.body.innerText"))
 		}
 	}
