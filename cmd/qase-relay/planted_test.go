@@ -754,6 +754,10 @@ func (r *plantedRelay) look() {
 	r.command("", append([]string{"deliveries", "retry", "--dead", "--rerender"}, at...)...)
 }
 
+// storedOption is a value of an option, which messages keep. It may break off at the end of a page of the file.
+var storedOption = regexp.MustCompile(`pl4ntedsecret(optionheader|optionheade|optionhead|optionhea|optionhe|optionh|option|` +
+	`optio|opti|opt|op|o)?\b`)
+
 // cleanStore looks for secrets of the settings in the files of a database. The options of a rule are stored with its
 // messages.
 func (w *plantedWorld) cleanStore(name string) {
@@ -768,12 +772,8 @@ func (w *plantedWorld) cleanStore(name string) {
 		if err != nil {
 			w.Fatal(err)
 		}
-		text := string(data)
-		for _, word := range []string{"pl4ntedsecretoptionheader", "pl4ntedsecretoption"} {
-			stored += strings.Count(text, word)
-			text = strings.ReplaceAll(text, word, "")
-		}
-		w.clean(filepath.Base(file), text)
+		stored += strings.Count(string(data), "pl4ntedsecretoption")
+		w.clean(filepath.Base(file), storedOption.ReplaceAllString(string(data), ""))
 	}
 	if stored == 0 {
 		w.Error("the messages are not in the database")
