@@ -75,7 +75,7 @@ func (e *Engine) commit(ctx context.Context, b *batch) {
 		err = e.storeBatch(ctx, func() []*pendingEvent { return b.take(&e.inbox, maxBatch) })
 	}
 	b.take(&e.inbox, waiting)
-	e.setError(ctx, b.events, err)
+	e.conclude(ctx, b.events, err)
 }
 
 // storeBatch writes a batch, with all that is decided on it, in one transaction. It waits for the turn of the batch as long

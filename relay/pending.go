@@ -77,12 +77,12 @@ type batch struct {
 	ended  chan struct{} // closed when the batch is stored, or has failed
 }
 
-// setError sets the error of each event. If the store cannot keep some of the data, it stores each half, so that one
-// event fails no other.
-func (e *Engine) setError(ctx context.Context, events []*pendingEvent, err error) {
+// conclude sets the error of each event of a batch that was stored, or has failed. If the store cannot keep some of the
+// data, it stores each half first, so that one event fails no other.
+func (e *Engine) conclude(ctx context.Context, events []*pendingEvent, err error) {
 	if half := len(events) / 2; half > 0 && errors.Is(err, store.ErrData) {
 		for _, part := range [][]*pendingEvent{events[:half], events[half:]} {
-			e.setError(ctx, part, e.storeBatch(ctx, func() []*pendingEvent { return part }))
+			e.conclude(ctx, part, e.storeBatch(ctx, func() []*pendingEvent { return part }))
 		}
 		return
 	}

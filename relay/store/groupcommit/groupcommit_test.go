@@ -302,3 +302,43 @@ func TestCallsThatAreCommittedAloneAreNotOvertaken(t *testing.T) {
 		}
 	})
 }
+
+func TestAwaitAsksAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var q Queue[int]
+		q.Open()
+		enough, answers := 2, make(chan bool, 1)
+		await := func() {
+			go func() { answers <- q.Await(func(items int) bool { return items >= enough }) }()
+			synctest.Wait()
+		}
+		await()
+		for i := range 2 {
+			if len(answers) != 0 {
+				t.Errorf("%d items were enough", i)
+			}
+			_ = q.Put(i)
+			synctest.Wait()
+		}
+		if !<-answers {
+			t.Error("there are items")
+		}
+		enough = 3
+		await()
+		enough = 1
+		q.AskAgain()
+		if !<-answers {
+			t.Error("there are items")
+		}
+		enough = 3
+		await()
+		q.Close()
+		if !<-answers {
+			t.Error("items are left in a closed queue")
+		}
+		q.Take(2)
+		if q.Await(func(int) bool { return true }) {
+			t.Error("a closed queue without items has some")
+		}
+	})
+}
